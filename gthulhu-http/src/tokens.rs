@@ -1,0 +1,3 @@
+//! Signed tokens.
+
+mod provider;

@@ -1,0 +1,4 @@
+//! Checked intents.
+
+pub mod digest;
+pub mod set;

@@ -1,0 +1,1 @@
+//! Merkle root and digest of a set of intents.

@@ -1,0 +1,1 @@
+//! The set of intents one node holds.

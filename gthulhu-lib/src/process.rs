@@ -1,0 +1,4 @@
+//! Processes and where they come from.
+
+pub mod cgroup;
+pub mod walk;

@@ -1,0 +1,4 @@
+//! Resolved strategies and the table that holds them.
+
+pub mod diff;
+pub mod table;
