@@ -1,1 +1,54 @@
-//! See lib.rs.
+//! What the manager knows of the cluster: its pods and nodes, from whichever source is configured.
+//!
+//! A source keeps one immutable [`ClusterView`] and swaps it when something changed. Readers never wait for
+//! the source: they take the view that is there and learn from it whether it can be relied upon.
+
+use std::sync::Arc;
+
+use gthulhu_lib::derive::Pod;
+use tokio::sync::watch;
+
+pub mod folder;
+
+/// Everything known of the cluster at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterView {
+    /// Every known pod, terminal ones and those without a node included; no two share a uid.
+    pub pods: Vec<Pod>,
+    /// Every known node, sorted by name.
+    pub nodes: Vec<ClusterNode>,
+    /// Whether no pod can be missing from `pods`. While false, "no pod matches" proves nothing.
+    pub complete: bool,
+    /// What is wrong with the view, in one sentence. Always present while `complete` is false; it may also be
+    /// present on a complete view, parts of which are older than what the source holds now.
+    pub reason: Option<String>,
+}
+
+/// A node of the cluster, as its source describes it. Whether its daemon answers is another matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterNode {
+    /// The name pods carry as `spec.nodeName`.
+    pub name: String,
+    /// The health that the cluster reports.
+    pub status: NodeHealth,
+}
+
+/// The health of a node in the eyes of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeHealth {
+    /// The node takes pods.
+    Ready,
+    /// The node is known and does not take pods.
+    NotReady,
+    /// The source cannot tell.
+    Unknown,
+}
+
+/// A source of cluster views.
+pub trait Cluster: Send + Sync {
+    /// The newest view. Cheap; never waits.
+    fn view(&self) -> Arc<ClusterView>;
+
+    /// A counter that grows after each new view was put in place.
+    fn changed(&self) -> watch::Receiver<u64>;
+}

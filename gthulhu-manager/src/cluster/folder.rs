@@ -1,0 +1,1 @@
+//! A watched folder of ordinary v1 Pod manifests.
