@@ -1,0 +1,170 @@
+//! The rules that user-written values keep. The manager applies them to strategies, the decision maker to
+//! intents: one home, so that what one accepts the other does too.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+/// Priorities that a user may write: 0 is no preference, 1 the strongest, 20 the weakest.
+pub const PRIORITY: RangeInclusive<i64> = 0..=20;
+
+/// Time slices that a user may write, in nanoseconds (100 microseconds to 100 milliseconds); 0 is allowed too
+/// and means the scheduler's default.
+pub const EXECUTION_TIME_NS: RangeInclusive<i64> = 100_000..=100_000_000;
+
+/// Longest command regex, in bytes of text.
+pub const COMMAND_REGEX_BYTES_MAX: usize = 512;
+
+/// Largest command regex, in bytes once compiled.
+pub const COMMAND_REGEX_COMPILED_MAX: usize = 256 * 1024;
+
+/// Longest name that Kubernetes gives to anything: a DNS subdomain.
+const NAME_BYTES_MAX: usize = 253;
+
+/// Longest DNS label, label name and label value.
+const LABEL_BYTES_MAX: usize = 63;
+
+/// What a site allows beyond the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Accept any priority: above 20 acts as 20, below 0 acts as 0.
+    pub accept_any_priority: bool,
+}
+
+/// A value that breaks a rule. It reads as a sentence: `priority must be 0 to 20`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {rule}")]
+pub struct Invalid {
+    /// The field as the user spells it, with its position in a list: `intents[3].priority`.
+    pub field: String,
+    /// The rule, as the rest of the sentence. It never repeats the value.
+    pub rule: String,
+}
+
+impl Invalid {
+    /// `field` breaks `rule`.
+    pub fn new(field: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self { field: field.into(), rule: rule.into() }
+    }
+}
+
+/// The priority is 0 to 20, unless the site accepts any.
+pub fn check_priority(field: &str, priority: i64, limits: &Limits) -> Result<(), Invalid> {
+    require(limits.accept_any_priority || PRIORITY.contains(&priority), field, "must be 0 to 20")
+}
+
+/// The time slice is 0 or 100 microseconds to 100 milliseconds.
+pub fn check_execution_time(field: &str, nanoseconds: i64) -> Result<(), Invalid> {
+    require(
+        nanoseconds == 0 || EXECUTION_TIME_NS.contains(&nanoseconds),
+        field,
+        "must be 0 or 100000 to 100000000 nanoseconds",
+    )
+}
+
+/// The command regex is short, well formed and small once compiled. Empty is allowed: it matches everything.
+pub fn check_command_regex(field: &str, pattern: &str) -> Result<(), Invalid> {
+    compile_command_regex(field, pattern).map(drop)
+}
+
+/// The regex that [`check_command_regex`] accepts, compiled. It works on bytes, because a process may call
+/// itself anything.
+pub fn compile_command_regex(field: &str, pattern: &str) -> Result<Regex, Invalid> {
+    require(pattern.len() <= COMMAND_REGEX_BYTES_MAX, field, "must be at most 512 bytes")?;
+    RegexBuilder::new(pattern).size_limit(COMMAND_REGEX_COMPILED_MAX).build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => {
+            Invalid::new(field, "must be simpler: it compiles to more than 256 KiB")
+        }
+        other => Invalid::new(field, format!("must be a regular expression: {}", regex_fault(&other))),
+    })
+}
+
+/// The fault alone: the library's text also draws the pattern, over several lines.
+fn regex_fault(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default().trim();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
+}
+
+/// The namespace is a DNS label: 1 to 63 of a-z, 0-9 and -, alphanumeric at both ends.
+pub fn check_namespace(field: &str, namespace: &str) -> Result<(), Invalid> {
+    require(
+        is_dns_label(namespace),
+        field,
+        "must be 1 to 63 of a-z, 0-9 and -, starting and ending with a letter or digit",
+    )
+}
+
+/// The label key is a name of 1 to 63 characters, after an optional DNS subdomain and a slash.
+pub fn check_label_key(field: &str, key: &str) -> Result<(), Invalid> {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    let prefix_fits = prefix.is_none_or(|domain| {
+        domain.len() <= NAME_BYTES_MAX && domain.split('.').all(is_dns_label_of_any_length)
+    });
+    require(
+        prefix_fits && is_label_name(name),
+        field,
+        "must be a Kubernetes label key, such as app or example.com/app",
+    )
+}
+
+/// The label value is empty, or 1 to 63 letters, digits, - _ and ., alphanumeric at both ends.
+pub fn check_label_value(field: &str, value: &str) -> Result<(), Invalid> {
+    require(
+        value.is_empty() || is_label_name(value),
+        field,
+        "must be empty or at most 63 letters, digits, - _ and ., starting and ending with a letter or digit",
+    )
+}
+
+/// Every key and value is a Kubernetes label. A bad value is named with its key: `podLabels.app`.
+pub fn check_labels(field: &str, labels: &BTreeMap<String, String>) -> Result<(), Invalid> {
+    for (key, value) in labels {
+        check_label_key(field, key)?;
+        if check_label_value(field, value).is_err() {
+            check_label_value(&format!("{field}.{key}"), value)?;
+        }
+    }
+    Ok(())
+}
+
+/// The name, which may be absent, is short and prints on one line.
+pub(super) fn check_name(field: &str, name: &str) -> Result<(), Invalid> {
+    let fits = name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control);
+    require(fits, field, "must be at most 253 bytes without control characters")
+}
+
+fn is_dns_label(text: &str) -> bool {
+    text.len() <= LABEL_BYTES_MAX && is_dns_label_of_any_length(text)
+}
+
+/// Kubernetes bounds the parts of a subdomain only by the whole.
+fn is_dns_label_of_any_length(text: &str) -> bool {
+    is_word(text, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit(), b"-")
+}
+
+fn is_label_name(text: &str) -> bool {
+    text.len() <= LABEL_BYTES_MAX && is_word(text, |byte| byte.is_ascii_alphanumeric(), b"-_.")
+}
+
+/// Whether `text` is non-empty, begins and ends with a letter (as `is_letter` sees it), and has only letters
+/// and `inner` between.
+fn is_word(text: &str, is_letter: impl Fn(u8) -> bool, inner: &[u8]) -> bool {
+    match text.as_bytes() {
+        [] => false,
+        [only] => is_letter(*only),
+        [first, middle @ .., last] => {
+            is_letter(*first)
+                && is_letter(*last)
+                && middle.iter().all(|&byte| is_letter(byte) || inner.contains(&byte))
+        }
+    }
+}
+
+fn require(holds: bool, field: &str, rule: &str) -> Result<(), Invalid> {
+    if holds { Ok(()) } else { Err(Invalid::new(field, rule)) }
+}
