@@ -1,1 +1,10 @@
-//! Placeholder.
+//! Gthulhu on one machine: both daemons as child processes, and pods that are real processes in real cgroups. `make
+//! run` keeps them for a person to play with; `make demo` drives them over HTTP and compares every answer with the
+//! kernel's own.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod kernel;
+pub mod pods;
+pub mod programs;
+pub mod workload;
