@@ -1,1 +1,219 @@
-//! See lib.rs.
+//! JSON as the API has always written it, and JSON read more strictly than it ever was.
+//!
+//! Replies are compact, escape `<`, `>`, `&`, U+2028 and U+2029 inside strings, and end with one newline: existing
+//! clients compare bytes. Requests are read into a tree first (`strict`), which is where duplicate keys, depth and
+//! trailing bytes are refused and where `null` members vanish, and only then into the caller's type.
+
+mod strict;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The deepest nesting of arrays and objects that a request body may have.
+pub const MAX_DEPTH: usize = 32;
+
+/// Writes `value` as a reply body: compact JSON, escaped for HTML, one newline at the end.
+///
+/// Members come in the order in which the type declares them; use a `BTreeMap` where keys must come out sorted.
+/// The type must be one that JSON can hold (map keys that are strings, no failing `Serialize`).
+pub fn to_body<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let compact =
+        serde_json::to_vec(value).expect("reply types have string keys and cannot fail to serialise");
+    let mut body = Vec::with_capacity(compact.len() + compact.len() / 16 + 1);
+    let mut rest = compact.as_slice();
+    // In JSON text these characters occur inside strings only, so bytes can be replaced without parsing.
+    while let Some((&first, after)) = rest.split_first() {
+        rest = match rest {
+            [0xE2, 0x80, last @ (0xA8 | 0xA9), after @ ..] => {
+                body.extend_from_slice(if *last == 0xA8 { b"\\u2028" } else { b"\\u2029" });
+                after
+            }
+            _ => {
+                match first {
+                    b'<' => body.extend_from_slice(b"\\u003c"),
+                    b'>' => body.extend_from_slice(b"\\u003e"),
+                    b'&' => body.extend_from_slice(b"\\u0026"),
+                    byte => body.push(byte),
+                }
+                after
+            }
+        };
+    }
+    body.push(b'\n');
+    body
+}
+
+/// Reads a request body into `T`.
+///
+/// Unknown members are ignored and `null` members are absent; a top-level `null` is an empty object.
+/// Everything that [`ParseError`] names is refused.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ParseError> {
+    let tree = match strict::tree(body)? {
+        Value::Null => Value::Object(serde_json::Map::new()),
+        tree => tree,
+    };
+    serde_path_to_error::deserialize(tree).map_err(|error| ParseError::Shape {
+        path: visible(&error.path().to_string()),
+        problem: without_values(&error.inner().to_string()),
+    })
+}
+
+/// Why a request body was refused. The text never repeats a value from the body: it may be a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// There is no body.
+    #[error("the body is empty")]
+    Empty,
+    /// The body is not JSON, or not UTF-8, or holds a number that no type can hold.
+    #[error("not JSON at line {line}, column {column}")]
+    Syntax {
+        /// Line of the first wrong byte, from 1.
+        line: usize,
+        /// Column of the first wrong byte, from 0.
+        column: usize,
+    },
+    /// Bytes follow the value.
+    #[error("something follows the JSON value")]
+    Trailing,
+    /// An object names one key twice.
+    #[error("the key {key} occurs twice")]
+    DuplicateKey {
+        /// The key, shortened and without control characters.
+        key: String,
+    },
+    /// Arrays and objects are nested deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// The value is JSON but not what this request takes.
+    #[error("{path}: {problem}")]
+    Shape {
+        /// Where, as `intents[2].priority`; `.` is the top.
+        path: String,
+        /// What is wrong there.
+        problem: String,
+    },
+}
+
+impl ParseError {
+    /// The path of the member that does not fit, if it was one member.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            ParseError::Shape { path, .. } if path != "." => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// A key or path as a log line may show it: at most 120 characters, none of them control characters.
+fn visible(text: &str) -> String {
+    text.chars().take(120).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Keeps what serde says about the type and drops what it quotes from the body.
+fn without_values(message: &str) -> String {
+    if message.starts_with("missing field") || message.starts_with("duplicate field") {
+        return message.to_owned();
+    }
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => "a value that is not accepted".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Body {
+        name: String,
+        priority: i64,
+        big: u64,
+        #[serde(alias = "podID")]
+        pod_id: String,
+        labels: BTreeMap<String, String>,
+        list: Vec<Body>,
+    }
+
+    #[test]
+    fn bodies_are_written_to_the_byte() {
+        for (value, text) in [
+            (serde_json::json!({"b": 1, "a": null}), "{\"a\":null,\"b\":1}\n"),
+            (serde_json::json!("<a href='x'>&"), "\"\\u003ca href='x'\\u003e\\u0026\"\n"),
+            (serde_json::json!("\u{2028}|\u{2029}|\u{2027}|é"), "\"\\u2028|\\u2029|\u{2027}|é\"\n"),
+            (serde_json::json!("quote \" back \\ tab \t"), "\"quote \\\" back \\\\ tab \\t\"\n"),
+            (serde_json::json!([]), "[]\n"),
+        ] {
+            assert_eq!(String::from_utf8(to_body(&value)).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_ignored_and_null_means_absent() {
+        let body: Body =
+            parse(br#" {"name":"a","nope":{"x":1},"priority":null,"labels":{"k":null},"podID":"p"} "#)
+                .unwrap();
+        assert_eq!(body, Body { name: "a".into(), pod_id: "p".into(), ..Body::default() });
+        assert_eq!(parse::<Body>(b"null").unwrap(), Body::default());
+        assert_eq!(parse::<Body>(br#"{"big":18446744073709551615}"#).unwrap().big, u64::MAX);
+    }
+
+    #[test]
+    fn what_is_not_one_json_value_is_refused() {
+        let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels)).into_bytes();
+        for (body, expected) in [
+            (b"".to_vec(), ParseError::Empty),
+            (b" \n\t".to_vec(), ParseError::Empty),
+            (b"{\"name\":\"a\"} x".to_vec(), ParseError::Trailing),
+            (b"{}{}".to_vec(), ParseError::Trailing),
+            (b"{\"name\":1,\"name\":1}".to_vec(), ParseError::DuplicateKey { key: "name".into() }),
+            (b"{\"x\":[{\"k\":null,\"k\":1}]}".to_vec(), ParseError::DuplicateKey { key: "k".into() }),
+            (deep(33), ParseError::TooDeep),
+            (deep(5_000), ParseError::TooDeep),
+        ] {
+            assert_eq!(parse::<Body>(&body).unwrap_err(), expected, "{}", String::from_utf8_lossy(&body));
+        }
+        let syntax: [&[u8]; 9] = [
+            b"{",
+            b"{\"priority\":NaN}",
+            b"{\"priority\":Infinity}",
+            b"{\"priority\":01}",
+            b"{\"priority\":1e999}",
+            b"{'name':1}",
+            b"{\"name\":\"\xff\"}",
+            b"{\"name\":\"a\",}",
+            b"\xef\xbb\xbf{}",
+        ];
+        for body in syntax {
+            let error = parse::<Body>(body).unwrap_err();
+            assert!(matches!(error, ParseError::Syntax { .. }), "{}: {error}", String::from_utf8_lossy(body));
+        }
+        assert!(matches!(parse::<Value>(&deep(32)), Ok(Value::Array(_))), "32 levels are accepted");
+    }
+
+    #[test]
+    fn wrong_types_name_the_member_and_never_quote_the_value() {
+        for (body, path) in [
+            (r#"{"name":"x","priority":"hunter2, expected x"}"#, "priority"),
+            (r#"{"list":[{},{"priority":1.5}]}"#, "list[1].priority"),
+            (r#"{"big":-1}"#, "big"),
+            (r#"{"big":18446744073709551616}"#, "big"),
+            (r#"{"labels":{"app":7}}"#, "labels.app"),
+        ] {
+            let error = parse::<Body>(body.as_bytes()).unwrap_err();
+            assert_eq!(error.path(), Some(path), "{body}: {error}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+        assert_eq!(parse::<Body>(b"7").unwrap_err().path(), None);
+        let twice = parse::<Body>(br#"{"podId":"a","podID":"b"}"#).unwrap_err();
+        assert_eq!(twice.to_string(), ".: duplicate field `podId`", "two spellings of one field");
+        let spelled = parse::<BTreeMap<String, u8>>(b"{\"a\\nb\":-1}").unwrap_err().to_string();
+        assert!(!spelled.contains('\n'), "{spelled}");
+    }
+}
