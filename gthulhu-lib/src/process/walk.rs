@@ -1,1 +1,1 @@
-//! The /proc walk.
+//! The source that always works: a walk over `/proc`.

@@ -1,1 +1,1 @@
-//! Differences between two generations of the table.
+//! What differs between two generations of the table.

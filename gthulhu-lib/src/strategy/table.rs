@@ -1,1 +1,1 @@
-//! The strategy table.
+//! The table of strategies.
