@@ -124,10 +124,7 @@ mod tests {
     #[test]
     fn causes_follow_once_each() {
         let cause = std::io::Error::other("disk is full");
-        assert_eq!(
-            Exit::from_error(IO_ERROR, &Outer(cause)).message,
-            "cannot open the store: disk is full"
-        );
+        assert_eq!(Exit::from_error(IO_ERROR, &Outer(cause)).message, "cannot open the store: disk is full");
     }
 
     #[test]

@@ -145,15 +145,12 @@ pub fn private_dir(path: &Path) -> Result<(), FileError> {
         .map_err(FileError::io("set the mode of", path))
 }
 
-/// Reads a secret of at most [`PRIVATE_MAX`] bytes; refuses one that its group or everybody may read.
-pub fn read_private(path: &Path) -> Result<Vec<u8>, FileError> {
+/// Reads a secret text of at most [`PRIVATE_MAX`] bytes; refuses one that its group or everybody may read.
+pub fn read_private(path: &Path) -> Result<String, FileError> {
     // Without O_NONBLOCK, opening a named pipe would wait for a writer.
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)
-        .map_err(FileError::io("open", path))?;
+    let file =
+        OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(FileError::io("open", path))?;
     // The open file is judged, not the name: nobody can swap it in between.
     let meta = file.metadata().map_err(FileError::io("inspect", path))?;
     if !meta.is_file() {
@@ -168,7 +165,7 @@ pub fn read_private(path: &Path) -> Result<Vec<u8>, FileError> {
     if bytes.len() as u64 > PRIVATE_MAX {
         return Err(FileError::TooLarge { path: path.to_owned() });
     }
-    Ok(bytes)
+    String::from_utf8(bytes).map_err(|_| FileError::Kind { path: path.to_owned(), expected: "UTF-8 text" })
 }
 
 #[cfg(test)]
