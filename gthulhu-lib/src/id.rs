@@ -159,4 +159,21 @@ mod tests {
         let ids: Vec<Id> = texts.iter().map(|text| text.parse().unwrap()).collect();
         assert!(ids.is_sorted());
     }
+
+    /// Computed with another implementation of SHA-256; a change would orphan every stored exclusion.
+    #[test]
+    fn intent_id_is_the_committed_vector() {
+        let strategy: Id = TEXT.parse().unwrap();
+        let intent = intent_id(strategy, "0b2b1a52-4d1f-4c8e-9f0a-6f6c1f1b2a3c");
+        assert_eq!(intent.to_string(), "79c23e1abf3bbbef05a7df83");
+    }
+
+    #[test]
+    fn intent_id_depends_on_both_strategy_and_pod() {
+        let strategy: Id = TEXT.parse().unwrap();
+        let intent = intent_id(strategy, "u1");
+        assert_ne!(intent, intent_id(strategy, "u2"));
+        assert_ne!(intent, intent_id(Id::from_bytes([0; ID_BYTES]), "u1"));
+        assert_eq!(intent, intent_id(strategy, "u1"));
+    }
 }

@@ -15,9 +15,8 @@ use crate::strategy::Resolved;
 use crate::wire::IntentBody;
 
 pub use check::{
-    COMMAND_REGEX_BYTES_MAX, COMMAND_REGEX_COMPILED_MAX, EXECUTION_TIME_NS, Invalid, Limits, PRIORITY,
-    check_command_regex, check_execution_time, check_label_key, check_label_value, check_labels,
-    check_namespace, check_priority, compile_command_regex,
+    COMMAND_REGEX_BYTES_MAX, Invalid, Limits, check_command_regex, check_execution_time, check_label_key,
+    check_label_value, check_labels, check_namespace, check_priority,
 };
 
 /// One strategy applied to one pod, checked.
@@ -90,7 +89,7 @@ impl Intent {
     }
 
     /// Searched, unanchored, in the name of each process of the pod; empty: every process.
-    /// [`compile_command_regex`] accepts it.
+    /// It compiles.
     pub fn command_regex(&self) -> &str {
         &self.body.command_regex
     }
@@ -107,15 +106,7 @@ impl Intent {
 
     /// The priority and slice that act: the written ones, held to their ranges.
     pub fn effective(&self) -> Resolved {
-        let priority = self.body.priority.clamp(*PRIORITY.start(), *PRIORITY.end());
-        let slice_ns = match self.body.execution_time {
-            0 => 0,
-            written => written.clamp(*EXECUTION_TIME_NS.start(), *EXECUTION_TIME_NS.end()),
-        };
-        Resolved {
-            priority: u8::try_from(priority).expect("clamped to 0..=20"),
-            slice_ns: u32::try_from(slice_ns).expect("clamped to 0..=100,000,000"),
-        }
+        Resolved::clamped(self.body.priority, self.body.execution_time)
     }
 
     /// The intent as it travels.

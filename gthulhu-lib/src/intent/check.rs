@@ -2,22 +2,12 @@
 //! intents: one home, so that what one accepts the other does too.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 
-use regex::bytes::{Regex, RegexBuilder};
-
-/// Priorities that a user may write: 0 is no preference, 1 the strongest, 20 the weakest.
-pub const PRIORITY: RangeInclusive<i64> = 0..=20;
-
-/// Time slices that a user may write, in nanoseconds (100 microseconds to 100 milliseconds); 0 is allowed too
-/// and means the scheduler's default.
-pub const EXECUTION_TIME_NS: RangeInclusive<i64> = 100_000..=100_000_000;
+use crate::matcher::CommandRegex;
+use crate::strategy::{PRIORITY_MAX, SLICE_MAX_NS, SLICE_MIN_NS};
 
 /// Longest command regex, in bytes of text.
 pub const COMMAND_REGEX_BYTES_MAX: usize = 512;
-
-/// Largest command regex, in bytes once compiled.
-pub const COMMAND_REGEX_COMPILED_MAX: usize = 256 * 1024;
 
 /// Longest name that Kubernetes gives to anything: a DNS subdomain.
 const NAME_BYTES_MAX: usize = 253;
@@ -51,33 +41,28 @@ impl Invalid {
 
 /// The priority is 0 to 20, unless the site accepts any.
 pub fn check_priority(field: &str, priority: i64, limits: &Limits) -> Result<(), Invalid> {
-    require(limits.accept_any_priority || PRIORITY.contains(&priority), field, "must be 0 to 20")
+    let fits = (0..=i64::from(PRIORITY_MAX)).contains(&priority);
+    require(fits || limits.accept_any_priority, field, "must be 0 to 20")
 }
 
-/// The time slice is 0 or 100 microseconds to 100 milliseconds.
+/// The time slice is 0 (the scheduler's default), or 100 microseconds to 100 milliseconds.
 pub fn check_execution_time(field: &str, nanoseconds: i64) -> Result<(), Invalid> {
-    require(
-        nanoseconds == 0 || EXECUTION_TIME_NS.contains(&nanoseconds),
-        field,
-        "must be 0 or 100000 to 100000000 nanoseconds",
-    )
+    let fits = (i64::from(SLICE_MIN_NS)..=i64::from(SLICE_MAX_NS)).contains(&nanoseconds);
+    require(nanoseconds == 0 || fits, field, "must be 0 or 100000 to 100000000 nanoseconds")
 }
 
 /// The command regex is short, well formed and small once compiled. Empty is allowed: it matches everything.
 pub fn check_command_regex(field: &str, pattern: &str) -> Result<(), Invalid> {
-    compile_command_regex(field, pattern).map(drop)
-}
-
-/// The regex that [`check_command_regex`] accepts, compiled. It works on bytes, because a process may call
-/// itself anything.
-pub fn compile_command_regex(field: &str, pattern: &str) -> Result<Regex, Invalid> {
     require(pattern.len() <= COMMAND_REGEX_BYTES_MAX, field, "must be at most 512 bytes")?;
-    RegexBuilder::new(pattern).size_limit(COMMAND_REGEX_COMPILED_MAX).build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => {
-            Invalid::new(field, "must be simpler: it compiles to more than 256 KiB")
+    match CommandRegex::compile(pattern) {
+        Ok(_) => Ok(()),
+        Err(regex::Error::CompiledTooBig(_)) => {
+            Err(Invalid::new(field, "must be simpler: it compiles to more than 256 KiB"))
         }
-        other => Invalid::new(field, format!("must be a regular expression: {}", regex_fault(&other))),
-    })
+        Err(error) => {
+            Err(Invalid::new(field, format!("must be a regular expression: {}", regex_fault(&error))))
+        }
+    }
 }
 
 /// The fault alone: the library's text also draws the pattern, over several lines.
@@ -124,10 +109,11 @@ pub fn check_label_value(field: &str, value: &str) -> Result<(), Invalid> {
 /// Every key and value is a Kubernetes label. A bad value is named with its key: `podLabels.app`.
 pub fn check_labels(field: &str, labels: &BTreeMap<String, String>) -> Result<(), Invalid> {
     for (key, value) in labels {
-        check_label_key(field, key)?;
-        if check_label_value(field, value).is_err() {
-            check_label_value(&format!("{field}.{key}"), value)?;
-        }
+        check_label_key(field, key).map_err(|_| {
+            Invalid::new(field, "must have Kubernetes label keys, such as app or example.com/app")
+        })?;
+        check_label_value(field, value)
+            .map_err(|fault| Invalid::new(format!("{field}.{key}"), fault.rule))?;
     }
     Ok(())
 }

@@ -135,3 +135,135 @@ fn put_text(record: &mut Vec<u8>, text: &str) {
     record.extend((text.len() as u64).to_le_bytes());
     record.extend(text.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(text: [&str; 5], priority: i64, execution_time: i64, labels: &[(&str, &str)]) -> IntentBody {
+        let [pod_name, pod_id, node_id, k8s_namespace, command_regex] = text.map(str::to_owned);
+        let pod_labels = labels.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+        IntentBody {
+            pod_name,
+            pod_id,
+            node_id,
+            k8s_namespace,
+            command_regex,
+            priority,
+            execution_time,
+            pod_labels,
+            strategy_id: None,
+        }
+    }
+
+    fn a() -> IntentBody {
+        body(["pod", "pod-id", "node-id", "default", "nginx"], 1, 42, &[("a", "1"), ("b", "2")])
+    }
+
+    fn b() -> IntentBody {
+        body(["alpha", "u1", "n1", "default", ""], 0, 0, &[])
+    }
+
+    fn c() -> IntentBody {
+        body(["beta", "u2", "n1", "prod", ".*"], 10, 20_000_000, &[("app", "nginx")])
+    }
+
+    fn of(strategy: &str, mut body: IntentBody) -> IntentBody {
+        body.strategy_id = Some(strategy.to_owned());
+        body
+    }
+
+    fn root(intents: Vec<IntentBody>) -> String {
+        hex(&merkle_root(&canonical(intents)))
+    }
+
+    fn own(intents: Vec<IntentBody>) -> String {
+        hex(&digest(&canonical(intents)))
+    }
+
+    /// Roots that decision makers written in Go compute.
+    #[test]
+    fn merkle_roots_are_the_committed_vectors() {
+        let cases = [
+            (vec![], "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            (vec![a()], "0106d5a05424ea127c35556843d17456c73057183efa089b1431110c328ad276"),
+            (vec![b()], "307d43b61c9dc148183b76e7c5d113e49c208714f53a326430c54693b6dd7dd8"),
+            (vec![c()], "58951904d87a4c7fba52e375b5ebe856e6353d9089934a6239a8f778284696ff"),
+            (vec![b(), c()], "dd70fdec14ff1a2b384327095a963cfef1c95b4995d4ce28a19df7abc621e583"),
+            (vec![b(), c(), a()], "c656c3ba645f26136d1012555cfc41196624c66aeb1b27123abf624f6a557cbc"),
+            (vec![a(), c(), b()], "c656c3ba645f26136d1012555cfc41196624c66aeb1b27123abf624f6a557cbc"),
+        ];
+        for (intents, expected) in cases {
+            assert_eq!(root(intents.clone()), expected, "{intents:?}");
+        }
+    }
+
+    /// Computed with an independent program from the description at the top of this file.
+    #[test]
+    fn digests_are_the_committed_vectors() {
+        let strategy = "65f0c0ffee0123456789abcd";
+        let cases = [
+            (vec![], "5e4c3738136bab52202209ed0faa4d27985cb8c8cc0ef55b778489345422d962"),
+            (vec![a()], "3af04ed37e7c5eed21648bd3307329ee5c55605d8577c72740f2b07673a0ddc8"),
+            (vec![of(strategy, a())], "06228af70bb3e642f621e77bcead9df6d752d078b50bbe4c983e47052739e62d"),
+            (vec![c(), b()], "4304772c5a210b97254bccdb2f449fbc3923ab384b848240ba47d13f17700fb8"),
+            (
+                vec![b(), of(strategy, c())],
+                "d2c0e5b4b839f5cc8b13bb8546f09a7b63a08068ce42d89c40333ff8bb0f211d",
+            ),
+        ];
+        for (intents, expected) in cases {
+            assert_eq!(own(intents.clone()), expected, "{intents:?}");
+        }
+    }
+
+    #[test]
+    fn labels_are_ordered_as_items_not_as_keys() {
+        let intent = body(["p", "u", "n", "d", ""], 0, 0, &[("a", "1"), ("a-b", "2")]);
+        assert_eq!(label_items(&intent), "a-b=2,a=1");
+        assert_eq!(root(vec![intent]), "13311677ffa295ad122b9e89a6686cbd1f07c05230e0bf302de178c2edcaa8d7");
+    }
+
+    #[test]
+    fn duplicates_count_in_both_hashes() {
+        assert_ne!(root(vec![a(), a()]), root(vec![a()]));
+        assert_ne!(own(vec![a(), a()]), own(vec![a()]));
+    }
+
+    #[test]
+    fn the_root_is_blind_to_strategies_and_the_digest_is_not() {
+        let (one, other) = (of("65f0c0ffee0123456789abcd", a()), of("65f0c0ffee0123456789abce", a()));
+        assert_eq!(root(vec![one.clone()]), root(vec![other.clone()]));
+        assert_ne!(own(vec![one]), own(vec![other]));
+    }
+
+    #[test]
+    fn only_the_digest_tells_ambiguous_separators_apart() {
+        let one = body(["p|u", "v", "", "", ""], 0, 0, &[]);
+        let other = body(["p", "u|v", "", "", ""], 0, 0, &[]);
+        assert_eq!(sort_key(&one), sort_key(&other));
+        assert_ne!(own(vec![one.clone()]), own(vec![other.clone()]));
+        let (forth, back) = (vec![one.clone(), other.clone()], vec![other, one]);
+        assert_eq!(canonical(forth), canonical(back), "equal sort keys still have one order");
+    }
+
+    #[test]
+    fn every_field_reaches_the_digest() {
+        let changes: [fn(&mut IntentBody); 9] = [
+            |intent| intent.pod_name.push('x'),
+            |intent| intent.pod_id.push('x'),
+            |intent| intent.node_id.push('x'),
+            |intent| intent.k8s_namespace.push('x'),
+            |intent| intent.command_regex.push('x'),
+            |intent| intent.priority += 1,
+            |intent| intent.execution_time += 1,
+            |intent| intent.pod_labels.clear(),
+            |intent| intent.strategy_id = Some("65f0c0ffee0123456789abcd".to_owned()),
+        ];
+        for (position, change) in changes.into_iter().enumerate() {
+            let mut changed = a();
+            change(&mut changed);
+            assert_ne!(own(vec![changed]), own(vec![a()]), "change {position}");
+        }
+    }
+}
