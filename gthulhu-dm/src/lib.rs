@@ -1,8 +1,7 @@
 //! The decision maker.
 
-pub mod api;
+pub mod auth;
 pub mod config;
 pub mod fence;
 pub mod metrics;
-pub mod node;
 pub mod state;

@@ -1,0 +1,218 @@
+//! The sections of the configuration file, one type each, with the default of every key.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use gthulhu_http::time::DurationText;
+use serde::{Deserialize, Serialize};
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Server {
+    /// The address to listen on; `:8080` is port 8080 of every address.
+    pub host: String,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Server { host: ":8080".to_owned() }
+    }
+}
+
+/// `[logging]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Logging {
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// Without effect: the log goes to standard error.
+    pub path: String,
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Logging { level: "info".to_owned(), path: String::new() }
+    }
+}
+
+/// Text that is never shown: not in logs, not in errors.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for the one place that parses it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing was given.
+    pub fn is_empty(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Secret(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_empty() { "\"\"" } else { "(hidden)" })
+    }
+}
+
+/// Who may exchange the bare public key for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicKeyFrom {
+    /// Only callers on this machine.
+    #[default]
+    Loopback,
+    /// Everybody who reaches the port: knowing a public key is then the whole credential.
+    Any,
+}
+
+/// `[token]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Token {
+    /// Without effect: tokens are always required.
+    pub enable: bool,
+    /// The RSA key that signs and verifies tokens, as PEM text.
+    pub rsa_private_key_pem: Secret,
+    /// The file that holds that key instead; only its owner may read it.
+    pub rsa_private_key_path: PathBuf,
+    /// How many hours a token is good for, 1 to 8760.
+    pub token_duration_hr: u32,
+    /// Who may exchange the bare public key for a token.
+    pub allow_public_key: PublicKeyFrom,
+}
+
+impl Default for Token {
+    fn default() -> Self {
+        Token {
+            enable: true,
+            rsa_private_key_pem: Secret::default(),
+            rsa_private_key_path: PathBuf::new(),
+            token_duration_hr: 24,
+            allow_public_key: PublicKeyFrom::default(),
+        }
+    }
+}
+
+impl Token {
+    /// How long a token is good for.
+    pub fn lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.token_duration_hr) * 3600)
+    }
+}
+
+/// `[mtls]`: client certificates on the listener. Nothing here is parsed while `enable` is false.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mtls {
+    /// Whether the listener demands client certificates.
+    pub enable: bool,
+    /// The listener's certificate, PEM.
+    pub cert_pem: Secret,
+    /// The key of that certificate, PEM.
+    pub key_pem: Secret,
+    /// The authority that client certificates must come from, PEM.
+    pub ca_pem: Secret,
+    /// Without effect here: a server's name is in its certificate.
+    pub server_name: String,
+}
+
+/// `[daemon]`: without effect; known so that existing files load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Daemon {
+    /// Without effect.
+    pub endpoint: String,
+    /// Without effect.
+    pub timeout_sec: u32,
+}
+
+impl Default for Daemon {
+    fn default() -> Self {
+        Daemon { endpoint: "http://127.0.0.1:18080".to_owned(), timeout_sec: 5 }
+    }
+}
+
+/// `[state]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// The directory that keeps what must survive a restart; made 0700 when it is missing.
+    pub dir: PathBuf,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State { dir: PathBuf::from("/var/lib/gthulhu") }
+    }
+}
+
+/// `[node]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Node {
+    /// This node's name; empty: `NODE_NAME` of the environment, else the host's name.
+    pub name: String,
+    /// How often processes are looked up when nobody asks, 50 ms to 1 h.
+    pub poll: DurationText,
+    /// The cgroup below which pods are found; empty: the usual kubepods roots.
+    pub cgroup_root: String,
+    /// Whether a push without numbers may replace a numbered set.
+    pub accept_unnumbered: bool,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Node {
+            name: String::new(),
+            poll: DurationText::new(Duration::from_secs(1)),
+            cgroup_root: String::new(),
+            accept_unnumbered: false,
+        }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Whether priorities outside 0 to 20 are taken and act as the nearest end instead of being refused.
+    pub accept_any_priority: bool,
+}
+
+/// `[strategies]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Strategies {
+    /// Whether schedulers get a row for every thread, not only for each process's leader.
+    pub threads: bool,
+}
+
+impl Default for Strategies {
+    fn default() -> Self {
+        Strategies { threads: true }
+    }
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Metrics {
+    /// Whether the scheduler's counters also appear under their short names (`nr_queued`).
+    pub compat_names: bool,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics { compat_names: true }
+    }
+}
