@@ -3,8 +3,17 @@
 //! kernel's own.
 #![forbid(unsafe_code)]
 
+pub mod daemon;
+pub mod demo;
 pub mod error;
+pub mod hints;
+pub mod http;
 pub mod kernel;
+pub mod output;
 pub mod pods;
 pub mod programs;
+pub mod stack;
+pub mod state;
+pub mod wait;
 pub mod workload;
+pub mod workloads;

@@ -1,0 +1,70 @@
+//! `make run`: both daemons and two pods to play with, until Ctrl-C.
+
+use std::process::ExitCode;
+
+use gthulhu_local::error::LocalError;
+use gthulhu_local::output::{complain, say};
+use gthulhu_local::pods::Pod;
+use gthulhu_local::stack::{Ports, Stack};
+use gthulhu_local::{hints, workloads};
+use tokio::signal::unix::{SignalKind, signal};
+
+const PORTS: Ports = Ports { manager: 8081, dm: 8080 };
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("run: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn run() -> Result<(), LocalError> {
+    // Before anything is started, so that an early Ctrl-C takes down what there is by then.
+    let failed = |error| LocalError::process("run", error);
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hung_up = signal(SignalKind::hangup()).map_err(failed)?;
+    let asked_to_end = async {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+            _ = hung_up.recv() => {}
+        }
+    };
+    tokio::select! {
+        error = serve() => error.map(|never| match never {}),
+        () = asked_to_end => {
+            say("\ntaken down; nothing is left");
+            Ok(())
+        }
+    }
+}
+
+async fn serve() -> Result<std::convert::Infallible, LocalError> {
+    say("starting the manager, the decision maker and two pods ...");
+    let stack = Stack::start(PORTS).await?;
+    let pods = [stack.pod(workloads::upf())?, stack.pod(workloads::nginx())?];
+    describe(&stack, &pods)?;
+    std::future::pending().await
+}
+
+fn describe(stack: &Stack, pods: &[Pod]) -> Result<(), LocalError> {
+    say(&format!("\nmanager   {}", stack.manager()));
+    say(&format!("dm        {}  (node {})", stack.dm(), stack.node()));
+    say(&format!("password  {}  (of admin@localhost, for the first login)", stack.password_file().display()));
+    for pod in pods {
+        let labels: Vec<_> = pod.spec().labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let pids: Vec<_> = pod.procs()?.iter().map(u32::to_string).collect();
+        say(&format!("pod       {}  {}  pids {}", pod.spec().name, labels.join(","), pids.join(" ")));
+    }
+    say("\ntry next, in another terminal:\n");
+    for line in hints::lines(stack.manager(), stack.dm(), &stack.password_file(), &stack.dm_public_key()) {
+        say(&line);
+    }
+    say("\nCtrl-C takes everything down");
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Both daemons with the embedded store, a folder of Pod manifests for a cluster, and one node: this machine.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::daemon::{self, Daemon};
+use crate::error::LocalError;
+use crate::http::Api;
+use crate::pods::cgroup::Base;
+use crate::pods::{Pod, PodSpec};
+use crate::state::StateDir;
+
+/// Ports on the loopback address; 0 takes a free one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ports {
+    /// The manager's.
+    pub manager: u16,
+    /// The decision maker's.
+    pub dm: u16,
+}
+
+/// Both daemons, running and ready. Dropping it ends them and removes what they wrote.
+#[derive(Debug)]
+pub struct Stack {
+    manager: Daemon,
+    dm: Daemon,
+    node: String,
+    base: Base,
+    state: StateDir,
+}
+
+impl Stack {
+    /// Starts both daemons and waits until they are ready. The node is named after this machine.
+    pub async fn start(ports: Ports) -> Result<Self, LocalError> {
+        let base = Base::find()?;
+        let state = StateDir::create()?;
+        let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        for dir in ["pods", "links", "dm"] {
+            state.subdir(dir)?;
+        }
+        let manager_dir = state.path().join("manager");
+        daemon::run_to_end("gthulhu-manager", &[Path::new("init"), Path::new("--dir"), &manager_dir])?;
+
+        let (manager_at, dm_at) = addresses(ports)?;
+        let dm_url = format!("http://{dm_at}");
+        let config = state.write("dm.toml", &dm_config(&state, &base, &dm_at))?;
+        let mut dm = Daemon::start(&state, "gthulhu-dm", &config, &dm_url, &[("NODE_NAME", &node)])?;
+        let config = state.write("manager.toml", &manager_config(&state, &manager_at, &node, &dm_url))?;
+        let mut manager =
+            Daemon::start(&state, "gthulhu-manager", &config, &format!("http://{manager_at}"), &[])?;
+        dm.ready(&Api::new(dm.url())).await?;
+        manager.ready(&Api::new(manager.url())).await?;
+        Ok(Self { manager, dm, node, base, state })
+    }
+
+    /// Starts a pod on this node and tells the manager of it.
+    pub fn pod(&self, spec: PodSpec) -> Result<Pod, LocalError> {
+        let (links, folder) = (self.state.path().join("links"), self.state.path().join("pods"));
+        Pod::start(&self.base, &links, &folder, &self.node, spec)
+    }
+
+    /// The manager's base URL.
+    pub fn manager(&self) -> &str {
+        self.manager.url()
+    }
+
+    /// The decision maker's base URL.
+    pub fn dm(&self) -> &str {
+        self.dm.url()
+    }
+
+    /// The node's name.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// The file with the one-time password of `admin@localhost`.
+    pub fn password_file(&self) -> PathBuf {
+        self.state.path().join("manager/admin-password")
+    }
+
+    /// The public key that a scheduler exchanges for a token of the decision maker.
+    pub fn dm_public_key(&self) -> PathBuf {
+        self.state.path().join("manager/keys/dm-token.pub")
+    }
+
+    /// The directory with everything that the run writes.
+    pub fn dir(&self) -> &Path {
+        self.state.path()
+    }
+
+    /// Ends both daemons; either ending with an error is one.
+    pub fn stop(mut self) -> Result<(), LocalError> {
+        self.manager.stop()?;
+        self.dm.stop()
+    }
+}
+
+fn manager_config(state: &StateDir, host: &str, node: &str, dm_url: &str) -> String {
+    format!(
+        "[server]\nhost = {host}\n\n[state]\ndir = {dir}\n\n[cluster]\npods_dir = {pods}\n\n\
+         [[nodes]]\nname = {node}\nurl = {url}\n",
+        host = json!(host),
+        dir = json!(state.path().join("manager")),
+        pods = json!(state.path().join("pods")),
+        node = json!(node),
+        url = json!(dm_url),
+    )
+}
+
+fn dm_config(state: &StateDir, base: &Base, host: &str) -> String {
+    format!(
+        "[server]\nhost = {host}\n\n[state]\ndir = {dir}\n\n[token]\nrsa_private_key_path = {key}\n\n\
+         [node]\ncgroup_root = {root}\n",
+        host = json!(host),
+        dir = json!(state.path().join("dm")),
+        key = json!(state.path().join("manager/keys/dm-token.key")),
+        root = json!(base.pods_root()),
+    )
+}
+
+/// The addresses to listen on, the free ports among them chosen now. Both are held until both are known, so that they
+/// differ.
+fn addresses(ports: Ports) -> Result<(String, String), LocalError> {
+    let listen = |name: &str, port: u16| {
+        let taken = |error| LocalError::process(name, format!("cannot listen on 127.0.0.1:{port}: {error}"));
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)
+    };
+    let (manager, dm) = (listen("gthulhu-manager", ports.manager)?, listen("gthulhu-dm", ports.dm)?);
+    let text = |listener: &TcpListener| listener.local_addr().map(|address| address.to_string());
+    let failed = |error| LocalError::process("gthulhu", error);
+    Ok((text(&manager).map_err(failed)?, text(&dm).map_err(failed)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_and_free_ports_differ() {
+        let (manager, dm) = addresses(Ports::default()).unwrap();
+        assert_ne!(manager, dm);
+        let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = held.local_addr().unwrap().port();
+        let error = addresses(Ports { manager: 0, dm: port }).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("gthulhu-dm: cannot listen on 127.0.0.1:{port}: ")), "{error}");
+    }
+}

@@ -1,0 +1,23 @@
+//! The two pods of the demo: a user plane function with workers and threads, and a web server beside it that no
+//! strategy of the demo is meant for.
+
+use std::collections::BTreeMap;
+
+use crate::pods::{PodSpec, ProcessSpec};
+
+/// The pod that the strategies choose, by its label `app=upf`.
+pub fn upf() -> PodSpec {
+    pod("upf-0", "core", "upf", ProcessSpec::new("upf", 2), vec![ProcessSpec::new("upf-worker", 1)])
+}
+
+/// The pod that they leave alone.
+pub fn nginx() -> PodSpec {
+    let workers = vec![ProcessSpec::new("nginx", 0), ProcessSpec::new("nginx", 0)];
+    pod("web-0", "default", "nginx", ProcessSpec::new("nginx", 0), workers)
+}
+
+fn pod(name: &str, namespace: &str, app: &str, leader: ProcessSpec, children: Vec<ProcessSpec>) -> PodSpec {
+    let labels = [("app", app), ("tier", namespace)].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let labels = BTreeMap::from(labels);
+    PodSpec { name: name.to_owned(), namespace: namespace.to_owned(), labels, leader, children }
+}
