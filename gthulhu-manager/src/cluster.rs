@@ -14,7 +14,7 @@ pub mod folder;
 #[derive(Debug, Clone, Default)]
 pub struct ClusterView {
     /// Every known pod, terminal ones and those without a node included; no two share a uid.
-    pub pods: Vec<Pod>,
+    pub pods: Vec<Arc<Pod>>,
     /// Every known node, sorted by name.
     pub nodes: Vec<ClusterNode>,
     /// Whether no pod can be missing from `pods`. While false, "no pod matches" proves nothing.

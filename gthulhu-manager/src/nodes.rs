@@ -1,1 +1,39 @@
-//! See lib.rs.
+//! Keeping every node's decision maker (dm) at exactly the intents it should hold.
+//!
+//! [`machine`] decides: one synchronous state machine over all nodes, without clock, network or chance of its
+//! own. [`driver`] carries its decisions out and reports what happened. [`client`] speaks to one dm.
+//!
+//! The state that a node is asked to hold is always its full set of intents, numbered by a [`Pair`]; a dm
+//! refuses an older pair, so that a late or repeated message can do no harm.
+
+use std::fmt;
+use std::sync::Arc;
+
+pub mod client;
+pub mod driver;
+pub mod machine;
+
+/// A node's name, as pods carry it in `spec.nodeName`.
+pub type NodeName = Arc<str>;
+
+/// Where a node's dm listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// Scheme, host and port, without a trailing slash: `http://10.0.0.7:8080`.
+    pub url: String,
+}
+
+/// The number of a state that a node is asked to hold. Pairs compare by epoch, then by generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pair {
+    /// Who numbers: each pusher takes an epoch of its own, greater than all before it.
+    pub epoch: u64,
+    /// Which of the pusher's states for this node; starts at 1 in each epoch.
+    pub generation: u64,
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({}, {})", self.epoch, self.generation)
+    }
+}
