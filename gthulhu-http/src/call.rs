@@ -52,13 +52,8 @@ impl Head {
         Head { method, path: uri.path().to_owned(), headers, peer, request_id, params: Vec::new(), query }
     }
 
-    /// Decodes and keeps the parameters of the matched path; false when one is not UTF-8.
-    pub(crate) fn set_params<'a>(&mut self, raw: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
-        let decoded: Option<Vec<_>> =
-            raw.map(|(name, value)| Some((name.to_owned(), percent::decode(value)?))).collect();
-        let all_text = decoded.is_some();
-        self.params = decoded.unwrap_or_default();
-        all_text
+    pub(crate) fn set_params(&mut self, params: Vec<(String, String)>) {
+        self.params = params;
     }
 
     /// A parameter of the route's path, percent-decoded. A name that the route does not have is the empty text.
@@ -122,6 +117,13 @@ impl Call {
     pub fn query(&self, name: &str) -> Option<&str> {
         self.head.query(name)
     }
+}
+
+/// The parameters of a path, decoded; none when one of them is not UTF-8.
+pub(crate) fn decode_params<'a>(
+    raw: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Option<Vec<(String, String)>> {
+    raw.map(|(name, value)| Some((name.to_owned(), percent::decode(value)?))).collect()
 }
 
 fn request_id(headers: &HeaderMap) -> String {

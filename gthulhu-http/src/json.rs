@@ -24,21 +24,17 @@ pub fn to_body<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     let mut rest = compact.as_slice();
     // In JSON text these characters occur inside strings only, so bytes can be replaced without parsing.
     while let Some((&first, after)) = rest.split_first() {
-        rest = match rest {
-            [0xE2, 0x80, last @ (0xA8 | 0xA9), after @ ..] => {
+        rest = after;
+        match (first, after) {
+            (b'<', _) => body.extend_from_slice(b"\\u003c"),
+            (b'>', _) => body.extend_from_slice(b"\\u003e"),
+            (b'&', _) => body.extend_from_slice(b"\\u0026"),
+            (0xE2, [0x80, last @ (0xA8 | 0xA9), after @ ..]) => {
                 body.extend_from_slice(if *last == 0xA8 { b"\\u2028" } else { b"\\u2029" });
-                after
+                rest = after;
             }
-            _ => {
-                match first {
-                    b'<' => body.extend_from_slice(b"\\u003c"),
-                    b'>' => body.extend_from_slice(b"\\u003e"),
-                    b'&' => body.extend_from_slice(b"\\u0026"),
-                    byte => body.push(byte),
-                }
-                after
-            }
-        };
+            (byte, _) => body.push(byte),
+        }
     }
     body.push(b'\n');
     body

@@ -1,0 +1,53 @@
+//! One log line for each request, written when its work ends, however it ends.
+
+use std::time::Instant;
+
+use http::{Method, StatusCode};
+
+use crate::call::Head;
+
+/// Writes itself when dropped, so that a panic in a handler has its line too. Holds no path, query, header or body
+/// of the caller: the route's own path says enough and can hold no secret.
+pub(super) struct AccessLine {
+    method: Method,
+    route: &'static str,
+    status: Option<StatusCode>,
+    request_id: String,
+    started: Instant,
+}
+
+impl AccessLine {
+    pub(super) fn start(head: &Head) -> AccessLine {
+        AccessLine {
+            method: head.method.clone(),
+            route: "-",
+            status: None,
+            request_id: head.request_id.clone(),
+            started: Instant::now(),
+        }
+    }
+
+    pub(super) fn routed(&mut self, path: &'static str) {
+        self.route = path;
+    }
+
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+}
+
+impl Drop for AccessLine {
+    fn drop(&mut self) {
+        // Without a status the handler panicked, or the process is ending under it.
+        let status = self.status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).as_u16();
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(
+            method = %self.method,
+            route = self.route,
+            status,
+            micros,
+            request_id = self.request_id,
+            "request"
+        );
+    }
+}
