@@ -86,3 +86,6 @@ fn params(common_name: &str, years: i32) -> CertificateParams {
     params.not_after = midnight(today.saturating_add(years.years()));
     params
 }
+
+#[cfg(test)]
+mod tests;

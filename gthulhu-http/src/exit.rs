@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// The command line is wrong.
 pub const USAGE: u8 = 64;
@@ -27,6 +28,9 @@ pub const TEMPORARY: u8 = 75;
 pub const NO_PERMISSION: u8 = 77;
 /// The configuration is wrong.
 pub const CONFIG: u8 = 78;
+
+/// How long blocking tasks may go on after the body of [`run_async`] has ended.
+pub const LAST_TASKS: Duration = Duration::from_secs(2);
 
 /// The end of a daemon that did not do what it was started for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,14 +82,17 @@ pub fn run(program: &str, main: impl FnOnce() -> Result<(), Exit>) -> ExitCode {
     finish(program, main(), &mut std::io::stderr().lock())
 }
 
-/// As [`run`], for an asynchronous body: on a multi-threaded runtime that is dropped before the line is printed.
+/// As [`run`], for an asynchronous body on a multi-threaded runtime. Blocking tasks that outlive the body get
+/// [`LAST_TASKS`] to end; they do not keep the process alive.
 pub fn run_async(program: &str, main: impl Future<Output = Result<(), Exit>>) -> ExitCode {
     run(program, || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|error| Exit::new(OS_ERROR, format!("cannot start the runtime: {error}")))?;
-        runtime.block_on(main)
+        let outcome = runtime.block_on(main);
+        runtime.shutdown_timeout(LAST_TASKS);
+        outcome
     })
 }
 

@@ -218,4 +218,4 @@ fn check_size(modulus: &UintRef<'_>, max: usize) -> Result<(), KeyError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,1 +1,355 @@
-//! T.
+//! A small configuration that has every kind of key a daemon's has.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::*;
+use crate::time::DurationText;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Config {
+    server: Server,
+    account: Account,
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Server {
+    host: String,
+    probe_host: Option<String>,
+    port: u16,
+    max: u64,
+    share: f64,
+    offset: i64,
+    kind: Kind,
+    idle: DurationText,
+    allowed: Vec<String>,
+    labels: BTreeMap<String, String>,
+    tls: Tls,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Tls {
+    enable: bool,
+    cert_pem: String,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Account {
+    admin_password: String,
+    pin_key: u16,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Node {
+    name: String,
+    port: u16,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    #[default]
+    Folder,
+    Kubernetes,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { server: Server::default(), account: Account::default(), nodes: Vec::new() }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Server {
+            host: ":8080".into(),
+            probe_host: None,
+            port: 1,
+            max: 2,
+            share: 0.5,
+            offset: -1,
+            kind: Kind::Folder,
+            idle: DurationText::new(Duration::from_secs(60)),
+            allowed: Vec::new(),
+            labels: BTreeMap::new(),
+            tls: Tls::default(),
+        }
+    }
+}
+
+fn read_with(text: &str, env: &[(&str, &str)]) -> Result<Config, String> {
+    let env: HashMap<&str, &str> = env.iter().copied().collect();
+    parse("DM", "dm.toml", text, |name| env.get(name).map(|value| (*value).to_owned()))
+        .map_err(|error: SettingsError| error.to_string())
+}
+
+fn read(text: &str) -> Result<Config, String> {
+    read_with(text, &[])
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    assert_eq!(read(""), Ok(Config::default()));
+    assert_eq!(read("# nothing\n[server]\n[server.tls]\n"), Ok(Config::default()));
+}
+
+#[test]
+fn the_file_sets_every_kind_of_key() {
+    let text = r#"
+        nodes = [{ name = "a" }]
+        [server]
+        host = ":9000"
+        probe_host = "127.0.0.1:1"
+        port = 0xffff
+        max = 18446744073709551615
+        share = 1e3
+        offset = -9_000
+        kind = "kubernetes"
+        idle = "250ms"
+        allowed = ["x", "y"]
+        labels = { app = "web", "tier.io/x" = "1" }
+        [server.tls]
+        enable = true
+    "#;
+    let got = read(text).unwrap();
+    let want = Server {
+        host: ":9000".into(),
+        probe_host: Some("127.0.0.1:1".into()),
+        port: 65_535,
+        max: u64::MAX,
+        share: 1000.0,
+        offset: -9000,
+        kind: Kind::Kubernetes,
+        idle: DurationText::new(Duration::from_millis(250)),
+        allowed: vec!["x".into(), "y".into()],
+        labels: [("app".into(), "web".into()), ("tier.io/x".into(), "1".into())].into(),
+        tls: Tls { enable: true, cert_pem: String::new() },
+    };
+    assert_eq!(got.server, want);
+    assert_eq!(got.nodes, [Node { name: "a".into(), port: 0 }]);
+    assert_eq!(read("[[nodes]]\nname = \"a\"\n[[nodes]]\nport = 2\n").unwrap().nodes.len(), 2);
+}
+
+#[test]
+fn the_environment_sets_every_kind_of_key_without_a_file() {
+    let env = [
+        ("DM_SERVER_HOST", ":9000"),
+        ("DM_SERVER_PROBE_HOST", "127.0.0.1:1"),
+        ("DM_SERVER_PORT", " 65535 "),
+        ("DM_SERVER_MAX", "18446744073709551615"),
+        ("DM_SERVER_SHARE", "1e3"),
+        ("DM_SERVER_OFFSET", "-9000"),
+        ("DM_SERVER_KIND", "kubernetes"),
+        ("DM_SERVER_IDLE", "250ms"),
+        ("DM_SERVER_ALLOWED", "x, y,"),
+        ("DM_SERVER_TLS_ENABLE", "TRUE"),
+        ("DM_ACCOUNT_ADMIN_PASSWORD", " 12 "),
+    ];
+    let got = read_with("", &env).unwrap();
+    let want = Server {
+        host: ":9000".into(),
+        probe_host: Some("127.0.0.1:1".into()),
+        port: 65_535,
+        max: u64::MAX,
+        share: 1000.0,
+        offset: -9000,
+        kind: Kind::Kubernetes,
+        idle: DurationText::new(Duration::from_millis(250)),
+        allowed: vec!["x".into(), "y".into()],
+        labels: BTreeMap::new(),
+        tls: Tls { enable: true, cert_pem: String::new() },
+    };
+    assert_eq!(got.server, want);
+    assert_eq!(got.account.admin_password, " 12 ");
+}
+
+#[test]
+fn the_environment_beats_the_file_unless_it_is_empty() {
+    let text = "[server]\nhost = \":1\"\nport = 7\n";
+    let env =
+        [("DM_SERVER_HOST", ":2"), ("DM_SERVER_PORT", ""), ("MANAGER_SERVER_PORT", "9"), ("DM_PORT", "9")];
+    let got = read_with(text, &env).unwrap();
+    assert_eq!((got.server.host.as_str(), got.server.port), (":2", 7));
+}
+
+#[test]
+fn unknown_keys_are_refused_with_their_place_and_a_suggestion() {
+    let cases = [
+        ("[server]\nhots = 1\n", "dm.toml:2:1: unknown key `server.hots`; did you mean `server.host`?"),
+        ("[sevrer]\n", "dm.toml:1:2: unknown key `sevrer`; did you mean `server`?"),
+        (
+            "server.tls.Enable = true",
+            "dm.toml:1:12: unknown key `server.tls.Enable`; did you mean `server.tls.enable`?",
+        ),
+        ("[server]\n  zzzzzzzz = \"secret\"\n", "dm.toml:2:3: unknown key `server.zzzzzzzz`"),
+        ("[server]\nzzzz = 1\nhosst = 1", "dm.toml:2:1: unknown key `server.zzzz`"),
+        (
+            "[[nodes]]\nname = \"a\"\n[[nodes]]\nnmae = \"b\"",
+            "dm.toml:4:1: unknown key `nodes[1].nmae`; did you mean `nodes[1].name`?",
+        ),
+        (
+            "# é\nserver = { host = \"é\", tsl = {} }",
+            "dm.toml:2:24: unknown key `server.tsl`; did you mean `server.tls`?",
+        ),
+    ];
+    for (text, want) in cases {
+        assert_eq!(read(text).unwrap_err(), want, "{text}");
+    }
+}
+
+#[test]
+fn wrong_types_say_where_and_what_is_expected() {
+    let cases = [
+        ("[server]\nport = \"x\"", "dm.toml:2:8: `server.port`: expected u16, found string \"x\""),
+        ("[server]\nport = 70000", "dm.toml:2:8: `server.port`: expected u16, found integer `70000`"),
+        ("[server]\nmax = -1", "dm.toml:2:7: `server.max`: expected u64, found integer `-1`"),
+        (
+            "[server]\nmax = 99999999999999999999",
+            "dm.toml:2:7: `server.max`: expected u64, found a number out of range",
+        ),
+        ("[server]\nhost = 8080", "dm.toml:2:8: `server.host`: expected a string, found integer `8080`"),
+        (
+            "[server]\nallowed = \"x\"",
+            "dm.toml:2:11: `server.allowed`: expected a sequence, found string \"x\"",
+        ),
+        (
+            "[server]\nallowed = [\"x\", 1]",
+            "dm.toml:2:17: `server.allowed[1]`: expected a string, found integer `1`",
+        ),
+        ("server = 1", "dm.toml:1:10: `server`: expected a section, found integer `1`"),
+        ("[[nodes]]\nport = true", "dm.toml:2:8: `nodes[0].port`: expected u16, found boolean `true`"),
+        (
+            "[server]\nkind = \"mesos\"",
+            "dm.toml:2:8: `server.kind`: unknown variant `mesos`, expected `folder` or `kubernetes`",
+        ),
+        ("[server]\nidle = 3", "dm.toml:2:8: `server.idle`: expected a string, found integer `3`"),
+    ];
+    for (text, want) in cases {
+        assert_eq!(read(text).unwrap_err(), want, "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let cases = [
+        ("DM_SERVER_PORT", "x", "DM_SERVER_PORT: `server.port`: expected u16, found string \"x\""),
+        ("DM_SERVER_PORT", "70000", "DM_SERVER_PORT: `server.port`: expected u16, found string \"70000\""),
+        (
+            "DM_SERVER_TLS_ENABLE",
+            "yes",
+            "DM_SERVER_TLS_ENABLE: `server.tls.enable`: expected a boolean, found string \"yes\"",
+        ),
+        (
+            "DM_SERVER_KIND",
+            "mesos",
+            "DM_SERVER_KIND: `server.kind`: unknown variant `mesos`, expected `folder` or `kubernetes`",
+        ),
+        (
+            "DM_NODES",
+            "a",
+            "DM_NODES: `nodes[0]`: expected a section, found a variable, which cannot hold a section",
+        ),
+    ];
+    for (name, value, want) in cases {
+        assert_eq!(read_with("", &[(name, value)]).unwrap_err(), want);
+    }
+}
+
+#[test]
+fn values_of_secrets_are_never_shown() {
+    let files = [
+        "[account]\nadmin_password = 987654\n",
+        "[account]\npin_key = \"987654\"\n",
+        "[account]\nadmin_password = \"987654\nnext",
+        "[account]\nadmin_password = 987654 987654",
+        "[server.tls]\ncert_pem = [\"987654\"]\n",
+        "[server.tls]\ncert_pem = \"987654\"\ncert_pem = \"987654\"\n",
+    ];
+    for text in files {
+        let error = read(text).unwrap_err();
+        assert!(error.starts_with("dm.toml:") && !error.contains("987654"), "{error}");
+    }
+    let error = read_with("", &[("DM_ACCOUNT_PIN_KEY", "987654")]).unwrap_err();
+    assert_eq!(error, "DM_ACCOUNT_PIN_KEY: `account.pin_key`: expected u16");
+}
+
+#[test]
+fn syntax_errors_have_a_place() {
+    for (text, place) in
+        [("[server\n", "dm.toml:1:"), ("a = 1\n\nb = = 2\n", "dm.toml:3:"), ("x", "dm.toml:1:")]
+    {
+        let error = read(text).unwrap_err();
+        assert!(error.starts_with(place) && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn files_are_found_by_flag_variable_and_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["dm_config.toml", "other.toml"] {
+        std::fs::write(dir.path().join(name), "").unwrap();
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let text = |path: &Path| path.display().to_string();
+    let find = |args: &FileArgs, env: &[(&str, String)]| {
+        locate("DM", "dm_config", args, |name| Some(env.iter().find(|pair| pair.0 == name)?.1.clone()))
+    };
+
+    let args = FileArgs { config_dir: Some(dir.path().into()), ..FileArgs::default() };
+    assert_eq!(find(&args, &[]).unwrap(), dir.path().join("dm_config.toml"));
+    let name = [("DM_CONFIG_NAME", "other".to_owned())];
+    assert_eq!(find(&args, &name).unwrap(), dir.path().join("other.toml"));
+
+    // The variables win over the flags, and an empty variable is none.
+    let args =
+        FileArgs { config_name: Some("nothing".into()), config_dir: Some(empty.path().into()), config: None };
+    let env = [("DM_CONFIG_NAME", "other".to_owned()), ("DM_CONFIG_DIR_PATH", text(dir.path()))];
+    assert_eq!(find(&args, &env).unwrap(), dir.path().join("other.toml"));
+    let error = find(&args, &[("DM_CONFIG_DIR_PATH", String::new())]).unwrap_err();
+    let want = format!(
+        "looked for {}/nothing.toml, ./config/nothing.toml, /etc/gthulhu/nothing.toml",
+        text(empty.path())
+    );
+    assert!(error.to_string().contains(&want), "{error}");
+    assert_eq!(Exit::from(error).code, exit::NO_INPUT);
+
+    let args = FileArgs { config: Some("exactly/this".into()), ..args };
+    assert_eq!(find(&args, &env).unwrap(), Path::new("exactly/this"));
+}
+
+#[test]
+fn load_names_the_file_it_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dm.toml");
+    let missing = load::<Config>("DM", &path, |_| None).unwrap_err();
+    assert!(missing.to_string().starts_with(&format!("cannot read {}: ", path.display())), "{missing}");
+    std::fs::write(&path, "[server]\nport = true\n").unwrap();
+    let wrong = load::<Config>("DM", &path, |_| None).unwrap_err();
+    assert!(wrong.to_string().starts_with(&format!("{}:2:8: ", path.display())), "{wrong}");
+    assert_eq!(Exit::from(wrong).code, exit::CONFIG);
+    std::fs::write(&path, "[server]\nport = 5\n").unwrap();
+    assert_eq!(load::<Config>("DM", &path, |_| None).unwrap().server.port, 5);
+}
+
+#[test]
+fn the_flags_are_the_ones_users_know() {
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        file: FileArgs,
+    }
+    let parse = |args: &[&str]| <Cli as clap::Parser>::try_parse_from(args).unwrap().file;
+    let want = FileArgs { config_name: Some("n".into()), config_dir: Some("d".into()), config: None };
+    assert_eq!(parse(&["dm", "-c", "n", "-d", "d"]), want);
+    assert_eq!(parse(&["dm", "--config-name", "n", "--config-dir", "d"]), want);
+    assert_eq!(parse(&["dm", "--config", "f"]).config, Some("f".into()));
+    assert_eq!(parse(&["dm"]), FileArgs::default());
+}

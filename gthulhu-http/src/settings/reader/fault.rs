@@ -49,6 +49,9 @@ impl Error for Fault {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let expected = expected.to_string();
+        // A user knows sections, not the names of our types.
+        let expected = if expected.starts_with("struct ") { "a section" } else { &expected };
         let discreet = format!("expected {expected}");
         Fault { place: None, message: format!("{discreet}, found {found}"), discreet }
     }
