@@ -1,1 +1,219 @@
-//! See lib.rs.
+//! Why a task has the strategy it has, or none.
+
+use serde::Serialize;
+
+use crate::id::Id;
+use crate::intent::set::IntentSet;
+use crate::matcher::PAUSE;
+use crate::process::Process;
+use crate::process::cgroup::Refusal;
+use crate::resolve::{Rule, Rules};
+use crate::strategy::Resolved;
+
+/// The answer to "why?" for one pid or thread id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// The number that was asked for.
+    pub pid: u32,
+    /// In one word.
+    pub outcome: Outcome,
+    /// The process, if it is in a pod; for another thread than the leader the one that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessFacts>,
+    /// Every intent of the process's pod, strongest first, and what became of it.
+    pub intents: Vec<IntentVerdict>,
+    /// What the process is due now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Strategy>,
+    /// What schedulers read for it now. Differs from `due` until the next refresh if something just changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<Strategy>,
+}
+
+impl Explanation {
+    /// For a task that is in no pod, or not anywhere.
+    pub(crate) fn without_process(pid: u32, outcome: Outcome) -> Self {
+        Self { pid, outcome, process: None, intents: Vec::new(), due: None, published: None }
+    }
+
+    /// For a task of `process`.
+    pub(crate) fn of_process(
+        pid: u32,
+        process: &Process,
+        rules: &mut Rules,
+        intents: &IntentSet,
+        muted: bool,
+        published: Option<Resolved>,
+    ) -> Self {
+        let is_pause = process.comm.as_bytes() == PAUSE;
+        let matches = rules.matches(&process.pod_uid, &process.comm);
+        let of_pod = rules.of_pod(&process.pod_uid);
+        let winner = matches.iter().position(|&is_match| is_match).map(|at| &of_pod[at]);
+        let outcome = match winner {
+            _ if of_pod.is_empty() => Outcome::NoIntentForPod,
+            _ if is_pause => Outcome::PauseNeverGoverned,
+            None => Outcome::NoRegexMatches,
+            Some(_) if muted => Outcome::Muted,
+            Some(_) => Outcome::Governed,
+        };
+        let verdict = |rule: &Rule, is_match: bool| match winner {
+            _ if is_pause => Verdict::PauseNeverGoverned,
+            Some(winner) if is_match => {
+                if muted {
+                    Verdict::Muted
+                } else if winner.intent == rule.intent {
+                    Verdict::Wins
+                } else {
+                    Verdict::LosesTo { strategy: winner.strategy }
+                }
+            }
+            _ => Verdict::RegexDoesNotMatch,
+        };
+        let judged = of_pod.iter().zip(&matches).filter_map(|(rule, &is_match)| {
+            let intent = intents.as_slice().get(rule.intent)?;
+            Some(IntentVerdict {
+                strategy_id: rule.strategy,
+                priority: intent.priority(),
+                execution_time: intent.execution_time(),
+                command_regex: intent.command_regex().to_owned(),
+                verdict: verdict(rule, is_match),
+            })
+        });
+        Self {
+            pid,
+            outcome,
+            process: Some(process.into()),
+            intents: judged.collect(),
+            due: winner.filter(|_| outcome == Outcome::Governed).map(|rule| rule.resolved.into()),
+            published: published.map(Strategy::from),
+        }
+    }
+}
+
+/// Whether a task is governed, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// One of its intents wins.
+    Governed,
+    /// No live process or thread has this number.
+    NotFound,
+    /// It lives, but in no pod.
+    NotInPod,
+    /// Its cgroup names a pod in a way that is not believed.
+    Refused(RefusalReason),
+    /// Its pod has no intent.
+    NoIntentForPod,
+    /// Its pod has intents, but no regex matches its command name.
+    NoRegexMatches,
+    /// It is the sandbox process of its pod.
+    PauseNeverGoverned,
+    /// It was taken out by hand until the node's next set of intents.
+    Muted,
+}
+
+/// Why a cgroup was not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RefusalReason {
+    /// One path names two different pods.
+    TwoPodsInPath,
+    /// The lines for different hierarchies name different pods.
+    LinesDisagree,
+}
+
+impl From<Refusal> for RefusalReason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TwoPodsInPath => Self::TwoPodsInPath,
+            Refusal::LinesDisagree => Self::LinesDisagree,
+        }
+    }
+}
+
+/// A process as it was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessFacts {
+    /// Process id.
+    pub pid: u32,
+    /// Start time in clock ticks after boot.
+    pub start_time: u64,
+    /// Parent process id.
+    pub ppid: u32,
+    /// Command name of the leader.
+    pub command: String,
+    /// Uid of its pod.
+    #[serde(rename = "podID")]
+    pub pod_id: String,
+    /// Its container, if known.
+    #[serde(rename = "containerID", skip_serializing_if = "Option::is_none")]
+    pub container_id: Option<String>,
+}
+
+impl From<&Process> for ProcessFacts {
+    fn from(process: &Process) -> Self {
+        Self {
+            pid: process.id.pid,
+            start_time: process.id.start,
+            ppid: process.parent,
+            command: process.comm.to_string(),
+            pod_id: process.pod_uid.to_string(),
+            container_id: process.container_id.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+/// One intent of the process's pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IntentVerdict {
+    /// The strategy that the intent comes from, if the manager said so.
+    #[serde(rename = "strategyID", skip_serializing_if = "Option::is_none")]
+    pub strategy_id: Option<Id>,
+    /// As the user wrote it.
+    pub priority: i64,
+    /// As the user wrote it, in nanoseconds.
+    pub execution_time: i64,
+    /// As the user wrote it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub command_regex: String,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// What became of an intent for a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// It acts.
+    Wins,
+    /// It matches, but another intent is stronger.
+    LosesTo {
+        /// The winner's strategy, if known.
+        strategy: Option<Id>,
+    },
+    /// Its regex is not found in the command name.
+    RegexDoesNotMatch,
+    /// The process is the sandbox, which no intent reaches.
+    PauseNeverGoverned,
+    /// The task was taken out by hand until the next set.
+    Muted,
+}
+
+/// A strategy in figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Strategy {
+    /// 0 (no preference), 1 (strongest) to 20.
+    pub priority: u8,
+    /// Time slice in nanoseconds; 0: the scheduler's default.
+    pub slice_ns: u32,
+}
+
+impl From<Resolved> for Strategy {
+    fn from(resolved: Resolved) -> Self {
+        Self { priority: resolved.priority(), slice_ns: resolved.slice_ns() }
+    }
+}

@@ -1,1 +1,148 @@
-//! See lib.rs.
+//! Intents times processes: which intent wins for each task.
+//!
+//! Every intent of a process's pod whose regex matches the leader's name applies to the process. The stronger
+//! one wins (1 > 2 > ... > 20 > 0), then the one of the smaller strategy id (an intent that names no strategy
+//! comes last), then the first in the set's canonical order. Nothing depends on the order of insertion. The
+//! intents of a pod are sorted by this once per set, so that the first match is the winner.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::id::Id;
+use crate::intent::Intent;
+use crate::intent::set::IntentSet;
+use crate::matcher::{CommandRegex, Matcher, PAUSE};
+use crate::pod_index::PodIndex;
+use crate::process::{Comm, Governed, Process, ProcessId, Thread};
+use crate::strategy::{Entry, Resolved};
+
+/// The strategy of one task: a process's leader or one of its other threads.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TaskRow {
+    /// Thread id; the process's pid for a leader.
+    pub tid: u32,
+    /// The process's pid.
+    pub tgid: u32,
+    /// The task's start time in clock ticks after boot.
+    pub start: u64,
+    /// What the winning intent comes to.
+    pub resolved: Resolved,
+    /// The winner's place in the set.
+    pub(crate) intent: usize,
+}
+
+impl TaskRow {
+    /// Whether this is the process's first thread, which has its pid.
+    pub fn is_leader(&self) -> bool {
+        self.tid == self.tgid
+    }
+
+    /// The table's entry for this task.
+    pub(crate) fn entry(&self) -> (u32, Entry) {
+        (self.tid, Entry::pack(self.resolved, self.start))
+    }
+}
+
+/// Tasks that get nothing until the next set: whole processes, or single threads of them.
+pub(crate) type Muted = HashSet<(ProcessId, Option<Thread>)>;
+
+/// One intent, ready to be applied.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// Place in the set.
+    pub(crate) intent: usize,
+    pub(crate) strategy: Option<Id>,
+    pub(crate) resolved: Resolved,
+    matcher: usize,
+}
+
+impl Rule {
+    /// The smaller one wins.
+    fn strength(&self) -> impl Ord + use<> {
+        (self.resolved.rank(), self.strategy.is_none(), self.strategy, self.intent)
+    }
+}
+
+/// A set of intents, by pod and strongest first, with its regexes compiled.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    by_pod: HashMap<String, Vec<Rule>>,
+    matchers: Vec<Matcher>,
+}
+
+impl Rules {
+    pub(crate) fn new(intents: &IntentSet) -> Self {
+        let mut by_pod: HashMap<String, Vec<Rule>> = HashMap::new();
+        let mut matchers = Vec::new();
+        let mut known: HashMap<&str, Option<usize>> = HashMap::new();
+        for (position, intent) in intents.iter().enumerate() {
+            let matcher = *known.entry(intent.command_regex()).or_insert_with(|| {
+                // A checked intent's regex compiles; one that did not would match nothing.
+                let regex = CommandRegex::compile(intent.command_regex()).ok()?;
+                matchers.push(Matcher::new(regex));
+                Some(matchers.len() - 1)
+            });
+            let Some(matcher) = matcher else { continue };
+            let rule =
+                Rule { intent: position, strategy: intent.strategy(), resolved: intent.effective(), matcher };
+            by_pod.entry(pod_of(intent)).or_default().push(rule);
+        }
+        for rules in by_pod.values_mut() {
+            rules.sort_unstable_by_key(Rule::strength);
+        }
+        Self { by_pod, matchers }
+    }
+
+    /// The pods that have intents.
+    pub(crate) fn governed(&self) -> Governed {
+        self.by_pod.keys().collect()
+    }
+
+    /// The rules of a pod, strongest first.
+    pub(crate) fn of_pod(&self, uid: &str) -> &[Rule] {
+        self.by_pod.get(uid).map_or(&[], Vec::as_slice)
+    }
+
+    /// For each rule of the pod, strongest first, whether it matches the command name. The first match wins.
+    pub(crate) fn matches(&mut self, uid: &str, comm: &Comm) -> Vec<bool> {
+        let Self { by_pod, matchers } = self;
+        let rules = by_pod.get(uid).map_or(&[][..], Vec::as_slice);
+        rules.iter().map(|rule| matchers[rule.matcher].is_match(comm)).collect()
+    }
+
+    /// The winners for all tasks: leaders by pid, then other threads by tid.
+    pub(crate) fn resolve(&mut self, index: &PodIndex, muted: &Muted) -> Vec<TaskRow> {
+        let Self { by_pod, matchers } = self;
+        let mut leaders = Vec::new();
+        let mut others = Vec::new();
+        for (uid, rules) in by_pod {
+            for process in index.pod(uid) {
+                if process.comm.as_bytes() == PAUSE || muted.contains(&(process.id, None)) {
+                    continue;
+                }
+                let winner = rules.iter().find(|rule| matchers[rule.matcher].is_match(&process.comm));
+                let Some(rule) = winner else { continue };
+                leaders.push(row(rule, process, Thread { tid: process.id.pid, start: process.id.start }));
+                let heard =
+                    process.threads.iter().filter(|&&thread| !muted.contains(&(process.id, Some(thread))));
+                others.extend(heard.map(|&thread| row(rule, process, thread)));
+            }
+        }
+        leaders.sort_unstable_by_key(|row| row.tid);
+        others.sort_unstable_by_key(|row| row.tid);
+        leaders.append(&mut others);
+        leaders
+    }
+}
+
+/// The uid of an intent's pod as processes carry it.
+fn pod_of(intent: &Intent) -> String {
+    intent.pod_uid().to_ascii_lowercase()
+}
+
+fn row(rule: &Rule, process: &Process, task: Thread) -> TaskRow {
+    let Thread { tid, start } = task;
+    TaskRow { tid, tgid: process.id.pid, start, resolved: rule.resolved, intent: rule.intent }
+}
+
+#[cfg(test)]
+mod tests;

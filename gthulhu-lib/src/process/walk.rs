@@ -1,1 +1,200 @@
 //! The source that always works: a walk over `/proc`.
+//!
+//! Most processes of a node are in no pod, so the cgroup is read first and alone. Those in a pod are then read
+//! through a handle on their `/proc` directory, which speaks of that very process: once it is gone the kernel
+//! answers every read with an error, even if its number is in use again. So all facts about one process are of
+//! one process, without comparing start times between reads. A process that goes away in mid-read is skipped.
+
+mod files;
+mod stat;
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustix::fs::Dir;
+
+use super::cgroup::{OwnDepth, Placement, Roots};
+use super::{
+    Changes, Comm, Governed, LeftOut, Located, Process, ProcessId, ProcessSource, Snapshot, SourceError,
+    Thread,
+};
+use stat::Stat;
+
+/// Where to walk.
+#[derive(Clone, Debug)]
+pub struct WalkOptions {
+    /// The proc file system to read; in a container the host's may be mounted elsewhere than at `/proc`.
+    pub proc_root: PathBuf,
+    /// The directory that holds the pods' cgroups, as a path from the root of the cgroup mount, if it is none of
+    /// the usual ones.
+    pub cgroup_root: Option<String>,
+}
+
+/// The usual places.
+impl Default for WalkOptions {
+    fn default() -> Self {
+        Self { proc_root: PathBuf::from("/proc"), cgroup_root: None }
+    }
+}
+
+/// Reads everything anew for each snapshot and never knows what changed.
+#[derive(Debug)]
+pub struct ProcWalk {
+    proc_root: PathBuf,
+    roots: Roots,
+    /// Reused for every file.
+    text: Vec<u8>,
+}
+
+impl ProcWalk {
+    /// Prepares a walk and learns from which cgroup namespace it looks. Fails only for a bad cgroup root: a proc
+    /// file system that cannot be read is an error of each snapshot, since it may come back.
+    pub fn new(options: WalkOptions) -> Result<Self, SourceError> {
+        let WalkOptions { proc_root, cgroup_root } = options;
+        let first =
+            ["1", "2"].map(|pid| std::fs::read(proc_root.join(pid).join("cgroup")).unwrap_or_default());
+        let own = OwnDepth::learn(first.iter().map(Vec::as_slice));
+        let roots = Roots::new(cgroup_root.as_deref(), own)?;
+        Ok(Self { proc_root, roots, text: Vec::new() })
+    }
+
+    fn open(&self) -> Result<OwnedFd, SourceError> {
+        files::open_dir(rustix::fs::CWD, &self.proc_root).map_err(|error| self.unreadable(error))
+    }
+
+    fn unreadable(&self, source: io::Error) -> SourceError {
+        SourceError::Unreadable { path: self.proc_root.clone(), source }
+    }
+
+    /// Reads one process, its threads only if `with_threads` says so of its pod.
+    fn process(
+        &mut self,
+        proc: &OwnedFd,
+        pid: u32,
+        with_threads: impl Fn(&str) -> bool,
+    ) -> io::Result<Located> {
+        files::read(proc, &format!("{pid}/cgroup"), &mut self.text)?;
+        if self.roots.place(&self.text) == Placement::Elsewhere {
+            return Ok(Located::Elsewhere);
+        }
+        let dir = files::open_dir(proc, pid.to_string())?;
+        files::read(&dir, "cgroup", &mut self.text)?;
+        let (pod_uid, container_id) = match self.roots.place(&self.text) {
+            Placement::Elsewhere => return Ok(Located::Elsewhere),
+            Placement::Refused(why) => return Ok(Located::Refused(why)),
+            Placement::Pod { uid, container } => (Arc::<str>::from(uid), container.map(Arc::from)),
+        };
+        files::read(&dir, "stat", &mut self.text)?;
+        let stat = Stat::parse(&self.text).ok_or(io::ErrorKind::InvalidData)?;
+        if stat.is_dead() {
+            return Ok(Located::NotFound);
+        }
+        files::read(&dir, "comm", &mut self.text)?;
+        let comm = Comm::new(self.text.strip_suffix(b"\n").unwrap_or(&self.text));
+        let threads = if with_threads(&pod_uid) { self.threads(&dir, pid)? } else { Vec::new() };
+        let id = ProcessId { pid, start: stat.start };
+        Ok(Located::InPod(Process { id, parent: stat.parent, comm, pod_uid, container_id, threads }))
+    }
+
+    /// The threads of the process behind `dir`, without its leader.
+    fn threads(&mut self, dir: &OwnedFd, leader: u32) -> io::Result<Vec<Thread>> {
+        let task = files::open_dir(dir, "task")?;
+        let mut threads = Vec::new();
+        for tid in numbers(Dir::read_from(&task)?) {
+            let tid = tid?;
+            if tid == leader {
+                continue;
+            }
+            match files::read(&task, &format!("{tid}/stat"), &mut self.text) {
+                Err(error) if is_gone(&error) => continue,
+                read => read?,
+            }
+            let stat = Stat::parse(&self.text).ok_or(io::ErrorKind::InvalidData)?;
+            if !stat.is_ended() {
+                threads.push(Thread { tid, start: stat.start });
+            }
+        }
+        threads.sort_unstable();
+        Ok(threads)
+    }
+}
+
+impl ProcessSource for ProcWalk {
+    fn name(&self) -> &'static str {
+        "proc-walk"
+    }
+
+    fn snapshot(&mut self, governed: &Governed) -> Result<Snapshot, SourceError> {
+        let proc = self.open()?;
+        let entries = Dir::read_from(&proc).map_err(|error| self.unreadable(error.into()))?;
+        let mut processes = Vec::new();
+        let mut left_out = LeftOut::default();
+        let mut seen_any = false;
+        for pid in numbers(entries) {
+            let pid = pid.map_err(|error| self.unreadable(error))?;
+            seen_any = true;
+            match self.process(&proc, pid, |pod| governed.contains(pod)) {
+                Ok(Located::InPod(process)) => processes.push(process),
+                Ok(Located::Refused(_)) => left_out.refused += 1,
+                Ok(Located::Elsewhere | Located::NotFound) => {}
+                Err(error) if is_gone(&error) => {}
+                Err(_) => left_out.unreadable += 1,
+            }
+        }
+        if !seen_any {
+            // The walker itself is a process, so this is no proc file system. Taking it for a node without
+            // pods would withdraw every strategy.
+            return Err(
+                self.unreadable(io::Error::other("no process in it: is the host's /proc mounted there?"))
+            );
+        }
+        Ok(Snapshot { processes, left_out })
+    }
+
+    fn changes(&mut self) -> Result<Changes, SourceError> {
+        Ok(Changes::Unknown)
+    }
+
+    fn locate(&mut self, tid: u32) -> Result<Located, SourceError> {
+        let proc = self.open()?;
+        // Threads other than leaders are not listed in the proc file system, but can be asked for.
+        let leader = match files::read(&proc, &format!("{tid}/status"), &mut self.text) {
+            Ok(()) => stat::leader(&self.text).unwrap_or(tid),
+            Err(_) => tid,
+        };
+        match self.process(&proc, leader, |_| true) {
+            Ok(located) => Ok(located),
+            Err(error) if is_gone(&error) => Ok(Located::NotFound),
+            Err(error) => {
+                Err(SourceError::Unreadable { path: self.proc_root.join(leader.to_string()), source: error })
+            }
+        }
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// The entries of a directory that are named by a pid or tid.
+fn numbers(dir: Dir) -> impl Iterator<Item = io::Result<u32>> {
+    dir.filter_map(|entry| match entry {
+        Ok(entry) => {
+            let name = entry.file_name().to_str().ok()?;
+            let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+            name.parse().ok().filter(|&number| is_number && number > 0).map(Ok)
+        }
+        Err(error) => Some(Err(error.into())),
+    })
+}
+
+/// Whether reading failed because the process or thread ended.
+fn is_gone(error: &io::Error) -> bool {
+    let gone = [rustix::io::Errno::NOENT, rustix::io::Errno::SRCH];
+    gone.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests;
