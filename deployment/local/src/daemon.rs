@@ -119,7 +119,7 @@ impl Daemon {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let first = lines.len().saturating_sub(TAIL_LINES);
-        lines[first..].iter().map(|line| format!("    {line}\n")).collect()
+        lines[first..].join("\n")
     }
 }
 

@@ -2,7 +2,7 @@
 //! the kernel says at that moment; the first that differs ends it.
 
 mod compare;
-mod session;
+pub mod session;
 mod steps;
 
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ pub async fn run(steps: &mut Steps) -> Result<(), LocalError> {
 }
 
 async fn start() -> Result<(String, (Stack, Pod, Pod)), LocalError> {
-    let stack = Stack::start(Ports::default()).await?;
+    let stack = Stack::start(Ports::default(), None).await?;
     let (upf, web) = (stack.pod(workloads::upf())?, stack.pod(workloads::nginx())?);
     let seen = format!("manager {} and dm {} ready", stack.manager(), stack.dm());
     Ok((seen, (stack, upf, web)))

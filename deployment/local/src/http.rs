@@ -31,6 +31,7 @@ impl Api {
     }
 
     /// The same daemon, called with `token`.
+    #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }

@@ -32,10 +32,11 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts both daemons and waits until they are ready. The node is named after this machine.
-    pub async fn start(ports: Ports) -> Result<Self, LocalError> {
+    /// Starts both daemons and waits until they are ready. The node is named after this machine. What is written goes
+    /// to `dir`, or to a temporary directory.
+    pub async fn start(ports: Ports, dir: Option<&Path>) -> Result<Self, LocalError> {
         let base = Base::find()?;
-        let state = StateDir::create()?;
+        let state = dir.map_or_else(StateDir::temporary, StateDir::at)?;
         let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
         for dir in ["pods", "links", "dm"] {
             state.subdir(dir)?;

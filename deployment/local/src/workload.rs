@@ -42,7 +42,7 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, Strin
         let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
         match name.as_str() {
             "--threads" => {
-                parsed.threads = value.parse().map_err(|_| format!("--threads {value}: not a number"))?
+                parsed.threads = value.parse().map_err(|_| format!("--threads {value}: not a number"))?;
             }
             "--cgroup" => parsed.cgroup = Some(value),
             _ => return Err(format!("{name}: unknown argument")),

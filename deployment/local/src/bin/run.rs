@@ -1,5 +1,6 @@
 //! `make run`: both daemons and two pods to play with, until Ctrl-C.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use gthulhu_local::error::LocalError;
@@ -9,6 +10,8 @@ use gthulhu_local::stack::{Ports, Stack};
 use gthulhu_local::{hints, workloads};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Below the place where it is started: the top of the tree, under make.
+const DIR: &str = ".run";
 const PORTS: Ports = Ports { manager: 8081, dm: 8080 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -46,7 +49,7 @@ async fn run() -> Result<(), LocalError> {
 
 async fn serve() -> Result<std::convert::Infallible, LocalError> {
     say("starting the manager, the decision maker and two pods ...");
-    let stack = Stack::start(PORTS).await?;
+    let stack = Stack::start(PORTS, Some(Path::new(DIR))).await?;
     let pods = [stack.pod(workloads::upf())?, stack.pod(workloads::nginx())?];
     describe(&stack, &pods)?;
     std::future::pending().await

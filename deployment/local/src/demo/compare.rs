@@ -9,7 +9,7 @@ use crate::kernel::Task;
 
 /// What a strategy asks for, as the decision maker is to repeat it on each row.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub(super) struct Wanted {
     /// The priority as given.
     pub priority: i64,
     /// The slice in nanoseconds.
@@ -33,14 +33,14 @@ struct Row {
 
 /// Compares the rows of `answer` (the whole body of `GET scheduling/strategies`) with the tasks that the kernel lists.
 /// The difference, if any, is the error.
-pub fn strategies(answer: &Value, tasks: &BTreeSet<Task>, wanted: &Wanted) -> Result<(), String> {
+pub(super) fn strategies(answer: &Value, tasks: &BTreeSet<Task>, wanted: &Wanted) -> Result<(), String> {
     let rows = answer["scheduling"].as_array().ok_or("no list of rows")?;
     let told: Vec<Row> = rows.iter().map(row).collect::<Result<_, _>>()?;
     difference(&told, &tasks.iter().map(|task| expected(task, wanted)).collect::<Vec<_>>())
 }
 
 /// Compares a pod's `processes` (of `pods/pids`) with the leaders that the kernel lists.
-pub fn processes(answer: &Value, tasks: &BTreeSet<Task>) -> Result<(), String> {
+pub(super) fn processes(answer: &Value, tasks: &BTreeSet<Task>) -> Result<(), String> {
     let rows = answer.as_array().ok_or("no list of processes")?;
     let told: Vec<(u64, u64, String)> = rows
         .iter()

@@ -18,9 +18,9 @@ pub fn write(path: &Path, spec: &PodSpec, uid: &str, node: &str) -> Result<(), L
 
 /// The manifest as YAML. Values are quoted as JSON strings, which YAML reads as they are.
 fn text(spec: &PodSpec, uid: &str, node: &str) -> String {
-    let labels: String =
+    let labels: Vec<_> =
         spec.labels.iter().map(|(key, value)| format!("    {}: {}\n", json!(key), json!(value))).collect();
-    let labels = if labels.is_empty() { String::new() } else { format!("  labels:\n{labels}") };
+    let labels = if labels.is_empty() { String::new() } else { format!("  labels:\n{}", labels.concat()) };
     format!(
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n  namespace: {namespace}\n  uid: {uid}\n{labels}\
          spec:\n  nodeName: {node}\n  containers:\n    - name: {comm}\n      image: {image}\n\

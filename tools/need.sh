@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# need.sh build|test: makes sure that what the verb needs is here. Root gets it installed; anybody else is told
+# exactly what is missing. Prints nothing when all is well.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/paths.sh
+
+deny_version=0.20.2
+rust_version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+missing=()
+
+# The programs that come from the distribution, with the package that holds each.
+packages() {
+    command -v cc >/dev/null || echo "gcc libc6-dev"
+    [ "$1" = build ] && return
+    command -v curl >/dev/null || echo "curl ca-certificates"
+    command -v patch >/dev/null || echo patch
+}
+
+from_apt() {
+    [ $# -eq 0 ] && return
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        echo "installing $*"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null && return
+    fi
+    missing+=("$* (as root: apt-get install $*)")
+}
+
+rust_is_new_enough() {
+    local have
+    have=$(rustc --version 2>/dev/null | awk '{print $2}') || return 1
+    [ -n "$have" ] && [ "$(printf '%s\n' "$rust_version" "$have" | sort -V | head -n 1)" = "$rust_version" ]
+}
+
+rust() {
+    if ! command -v cargo >/dev/null && [ "$(id -u)" -eq 0 ] && apt-cache show rustup >/dev/null 2>&1; then
+        from_apt rustup && rustup default stable
+    fi
+    rust_is_new_enough || missing+=("Rust $rust_version or newer (https://rustup.rs)")
+}
+
+component() {
+    cargo "$1" --version >/dev/null 2>&1 && return
+    command -v rustup >/dev/null && rustup component add "$2" && return
+    missing+=("cargo $1 (rustup component add $2)")
+}
+
+deny() {
+    cargo deny --version >/dev/null 2>&1 && return
+    echo "building cargo-deny $deny_version once, into $tools_cache"
+    cargo install cargo-deny --version "=$deny_version" --locked --quiet --root "$tools_cache" && return
+    missing+=("cargo-deny (cargo install cargo-deny --version =$deny_version --locked)")
+}
+
+# shellcheck disable=SC2046 # the words are package names
+from_apt $(packages "$1")
+rust
+if [ "$1" = test ] && [ ${#missing[@]} -eq 0 ]; then
+    component fmt rustfmt
+    component clippy clippy
+    deny
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+    printf 'missing: %s\n' "${missing[@]}" >&2
+    exit 69
+fi

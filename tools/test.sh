@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Runs every check, all of them even if an early one fails. Prints the tools' own output, then the seconds of each
+# stage and, last, `N passed, N failed, N skipped`: tests, and one failed for each stage that failed without a test.
+# With WARM=1 (nothing to compile) a stage that takes over three times its share fails too.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+. tools/paths.sh
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0 skipped=0
+stages=()
+
+# The sum of the numbers before WORD in the test runners' summary lines.
+sum() { sed -n "s/^test result:.* \([0-9]*\) $1;.*/\1/p" "$log" | awk '{n += $1} END {print n + 0}'; }
+
+# stage NAME SHARE COMMAND...: the share is in seconds.
+stage() {
+    local name=$1 share=$2 begun ms state=ok green red unable
+    shift 2
+    printf '\n== %s\n' "$name"
+    begun=$(date +%s%3N)
+    "$@" 2>&1 | tee "$log"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || state=FAILED
+    ms=$(($(date +%s%3N) - begun))
+    if [ -n "${WARM:-}" ] && [ "$ms" -gt $((share * 3000)) ]; then
+        state="FAILED: over three times its share of $share s"
+    fi
+    green=$(sum passed) red=$(sum failed) unable=$(grep -c '^SKIPPED ' "$log")
+    [ "$state" = ok ] || [ "$red" -gt 0 ] || red=1
+    # A test that says SKIPPED returns early and is counted as passed by its runner.
+    [ "$green" -eq 0 ] || green=$((green - unable))
+    passed=$((passed + green)) failed=$((failed + red))
+    skipped=$((skipped + unable + $(sum ignored)))
+    stages+=("$(printf '%-10s %4d.%d s  %s' "$name" $((ms / 1000)) $((ms % 1000 / 100)) "$state")")
+}
+
+stage format 10 cargo fmt --all --check
+stage clippy 120 cargo clippy --workspace --all-targets --quiet -- -D warnings
+stage deny 20 tools/deny.sh
+stage build 150 cargo build --workspace --all-targets --quiet
+stage tests 180 cargo test --workspace --lib --bins --tests --no-fail-fast --quiet -- --show-output
+stage doctests 60 cargo test --workspace --doc --no-fail-fast --quiet
+
+printf '\n'
+printf '%s\n' "${stages[@]}"
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
