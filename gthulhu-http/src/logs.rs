@@ -47,14 +47,20 @@ pub fn init(level: &str, format: Format) -> Result<(), LogError> {
     let terminal = std::io::stderr().is_terminal();
     let lines =
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_ansi(terminal);
-    let json = match format {
+    let set = if is_json(format, terminal) {
+        lines.json().flatten_event(true).finish().try_init()
+    } else {
+        lines.finish().try_init()
+    };
+    set.map_err(|_| LogError::Twice)
+}
+
+fn is_json(format: Format, terminal: bool) -> bool {
+    match format {
         Format::Auto => !terminal,
         Format::Json => true,
         Format::Pretty => false,
-    };
-    let set =
-        if json { lines.json().flatten_event(true).finish().try_init() } else { lines.finish().try_init() };
-    set.map_err(|_| LogError::Twice)
+    }
 }
 
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
@@ -95,6 +101,14 @@ mod tests {
             let error = filter(bad).unwrap_err();
             assert!(error.to_string().contains(bad), "{error}");
             assert_eq!(Exit::from(error).code, exit::CONFIG);
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_text_and_a_pipe_gets_json_unless_told_otherwise() {
+        let cases = [(Format::Auto, false, true), (Format::Json, true, true), (Format::Pretty, false, false)];
+        for (format, on_terminal, in_pipe) in cases {
+            assert_eq!((is_json(format, true), is_json(format, false)), (on_terminal, in_pipe), "{format:?}");
         }
     }
 
