@@ -6,6 +6,7 @@
 mod index;
 
 use std::collections::{BTreeMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use crate::id::{Id, intent_id};
@@ -112,7 +113,11 @@ pub struct Derived {
 ///
 /// Strategy ids and pod uids are unique; of equals, the first counts. The order of the input does not matter
 /// otherwise, but pods in order of uid are faster.
-pub fn derive(strategies: &[Arc<StrategySpec>], pods: &[Arc<Pod>], excluded: &HashSet<Id>) -> Derived {
+pub fn derive<S: BuildHasher>(
+    strategies: &[Arc<StrategySpec>],
+    pods: &[Arc<Pod>],
+    excluded: &HashSet<Id, S>,
+) -> Derived {
     let mut strategies: Vec<&Arc<StrategySpec>> = strategies.iter().collect();
     strategies.sort_by_key(|strategy| strategy.id);
     strategies.dedup_by_key(|strategy| strategy.id);

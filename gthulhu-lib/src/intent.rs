@@ -31,11 +31,11 @@ impl Intent {
     /// Checks everything about `body`: what is refused here is a 422 to the user who wrote it.
     pub fn check(body: IntentBody, limits: &Limits) -> Result<Self, Invalid> {
         check_command_regex("commandRegex", &body.command_regex)?;
-        Self::check_all_but_regex(body, limits)
+        Self::check_all_but_regex(body, *limits)
     }
 
     /// As [`Intent::check`], for a caller that has compiled the command regex already.
-    fn check_all_but_regex(mut body: IntentBody, limits: &Limits) -> Result<Self, Invalid> {
+    fn check_all_but_regex(mut body: IntentBody, limits: Limits) -> Result<Self, Invalid> {
         if body.pod_id.is_empty() {
             return Err(Invalid::new("podID", "must not be empty"));
         }
@@ -45,7 +45,7 @@ impl Intent {
         if !body.k8s_namespace.is_empty() {
             check_namespace("k8sNamespace", &body.k8s_namespace)?;
         }
-        check_priority("priority", body.priority, limits)?;
+        check_priority("priority", body.priority, &limits)?;
         check_execution_time("executionTime", body.execution_time)?;
         check_labels("podLabels", &body.pod_labels)?;
         let strategy = match body.strategy_id.as_deref() {

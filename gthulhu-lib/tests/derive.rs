@@ -11,6 +11,9 @@ use gthulhu_lib::selector::Selector;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+type Labels = &'static [(&'static str, &'static str)];
+type Texts = &'static [&'static str];
+
 fn id(number: u8) -> Id {
     Id::from_bytes([number; 12])
 }
@@ -47,7 +50,8 @@ fn shared<T>(items: Vec<T>) -> Vec<Arc<T>> {
 
 /// (strategy, pod uid) of each derived intent, in order.
 fn derived(strategies: Vec<StrategySpec>, pods: Vec<Pod>, excluded: &[Id]) -> Vec<(Id, String)> {
-    let derived = derive(&shared(strategies), &shared(pods), &excluded.iter().copied().collect());
+    let excluded: HashSet<Id> = excluded.iter().copied().collect();
+    let derived = derive(&shared(strategies), &shared(pods), &excluded);
     derived.intents.into_iter().map(|intent| (intent.strategy.id, intent.pod.uid.clone())).collect()
 }
 
@@ -164,7 +168,7 @@ fn which_pods_a_strategy_means() {
             pod("3", "prod", &[("app", "db"), ("tier", "back")]),
         ]
     };
-    let cases: [(&[(&str, &str)], &[&str], &[&str]); 14] = [
+    let cases: [(Labels, Texts, Texts); 14] = [
         (&[], &[], &["1", "2", "3"]),
         (&[], &[""], &["1", "2", "3"]),
         (&[("app", "web")], &[], &["1", "2"]),

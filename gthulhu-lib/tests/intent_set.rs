@@ -6,7 +6,7 @@ use gthulhu_lib::wire::IntentBody;
 use proptest::prelude::*;
 
 fn check(bodies: Vec<IntentBody>) -> IntentSet {
-    IntentSet::check(bodies, &Limits::default()).unwrap()
+    IntentSet::check(bodies, &Limits::default()).expect("valid bodies")
 }
 
 fn pod(uid: &str) -> IntentBody {

@@ -10,13 +10,13 @@ use serde::de::DeserializeOwned;
 /// The value is written as exactly this text, and read back from it.
 #[track_caller]
 fn golden<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
-    assert_eq!(serde_json::to_string(value).unwrap(), json);
+    assert_eq!(serde_json::to_string(value).expect("every body can be written"), json);
     reads(json, value);
 }
 
 #[track_caller]
 fn reads<T: DeserializeOwned + PartialEq + Debug>(json: &str, expected: &T) {
-    assert_eq!(serde_json::from_str::<T>(json).unwrap(), *expected);
+    assert_eq!(serde_json::from_str::<T>(json).expect(json), *expected);
 }
 
 fn full_intent() -> IntentBody {

@@ -34,8 +34,7 @@ impl<'a> Vocabulary<'a> {
         let terms = strategy.selectors.iter().filter_map(|selector| self.terms.intern(selector)).collect();
         let namespaces = strategy.namespace_list().map(|names| {
             let numbers = names.iter().map(|name| {
-                let next =
-                    u32::try_from(self.namespaces.len()).expect("fewer namespaces than bytes of memory");
+                let next = u32::try_from(self.namespaces.len()).expect("2^32 names do not fit into memory");
                 *self.namespaces.entry(name).or_insert(next)
             });
             each_once(numbers.collect())

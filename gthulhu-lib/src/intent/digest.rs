@@ -60,32 +60,17 @@ pub(super) fn canonical<T: Borrow<IntentBody>>(intents: impl IntoIterator<Item =
 
 /// Merkle root of intents that are in canonical order.
 pub(super) fn merkle_root<T: Borrow<IntentBody>>(canonical: &[T]) -> Hash {
-    let mut level: Vec<Hash> = canonical.iter().map(|intent| leaf(intent.borrow())).collect();
+    let mut text = String::new();
+    let mut level: Vec<Hash> = Vec::with_capacity(canonical.len());
+    for intent in canonical {
+        text.clear();
+        put_values(&mut text, intent.borrow(), LEAF_NAMES);
+        level.push(Sha256::digest(&text).into());
+    }
     while level.len() > 1 {
         level = level.chunks(2).map(parent).collect();
     }
     level.pop().unwrap_or_else(|| Sha256::digest(b"").into())
-}
-
-/// Our own digest of intents that are in canonical order.
-pub(super) fn digest<T: Borrow<IntentBody>>(canonical: &[T]) -> Hash {
-    let mut hash = Sha256::new_with_prefix(DIGEST_HEADER);
-    hash.update((canonical.len() as u64).to_le_bytes());
-    for intent in canonical {
-        hash.update(record(intent.borrow()));
-    }
-    hash.finalize().into()
-}
-
-fn leaf(intent: &IntentBody) -> Hash {
-    let IntentBody { pod_name, pod_id, node_id, k8s_namespace, command_regex, priority, .. } = intent;
-    let execution_time = intent.execution_time;
-    let labels = label_items(intent);
-    let text = format!(
-        "podName={pod_name}|podID={pod_id}|nodeID={node_id}|k8sNamespace={k8s_namespace}\
-         |commandRegex={command_regex}|priority={priority}|executionTime={execution_time}|podLabels={labels}"
-    );
-    Sha256::digest(text).into()
 }
 
 /// The parent of one or two neighbours.
@@ -94,46 +79,93 @@ fn parent(children: &[Hash]) -> Hash {
     Sha256::new().chain_update(left).chain_update(right).finalize().into()
 }
 
+/// Our own digest of intents that are in canonical order.
+pub(super) fn digest<T: Borrow<IntentBody>>(canonical: &[T]) -> Hash {
+    let mut hash = Sha256::new_with_prefix(DIGEST_HEADER);
+    hash.update((canonical.len() as u64).to_le_bytes());
+    let mut bytes = Vec::new();
+    for intent in canonical {
+        bytes.clear();
+        put_record(&mut bytes, intent.borrow());
+        hash.update(&bytes);
+    }
+    hash.finalize().into()
+}
+
+/// What stands before each value of a leaf.
+const LEAF_NAMES: [&str; 8] = [
+    "podName=",
+    "|podID=",
+    "|nodeID=",
+    "|k8sNamespace=",
+    "|commandRegex=",
+    "|priority=",
+    "|executionTime=",
+    "|podLabels=",
+];
+
+/// What stands before each value of a sort key.
+const SORT_KEY_NAMES: [&str; 8] = ["", "|", "|", "|", "|", "|", "|", "|"];
+
 fn sort_key(intent: &IntentBody) -> String {
-    let IntentBody { pod_name, pod_id, node_id, k8s_namespace, command_regex, priority, .. } = intent;
-    let execution_time = intent.execution_time;
-    let labels = label_items(intent);
-    format!(
-        "{pod_name}|{pod_id}|{node_id}|{k8s_namespace}|{command_regex}|{priority}|{execution_time}|{labels}"
-    )
+    let mut key = String::new();
+    put_values(&mut key, intent, SORT_KEY_NAMES);
+    key
+}
+
+/// The values that leaf and sort key share, each after its name.
+fn put_values(text: &mut String, intent: &IntentBody, names: [&str; 8]) {
+    let IntentBody { pod_name, pod_id, node_id, k8s_namespace, command_regex, .. } = intent;
+    for (name, value) in names.into_iter().zip([pod_name, pod_id, node_id, k8s_namespace, command_regex]) {
+        text.push_str(name);
+        text.push_str(value);
+    }
+    let [.., priority, execution_time, labels] = names;
+    // A String takes everything.
+    let _ = write!(text, "{priority}{}{execution_time}{}", intent.priority, intent.execution_time);
+    text.push_str(labels);
+    put_label_items(text, intent);
 }
 
 /// `key=value` items in byte order, joined by commas. This is not the order of the keys: `a-b=1` comes before
 /// `a=1`.
-fn label_items(intent: &IntentBody) -> String {
-    let mut items: Vec<String> =
-        intent.pod_labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    items.sort_unstable();
-    items.join(",")
+fn put_label_items(text: &mut String, intent: &IntentBody) {
+    let mut items: Vec<[&str; 3]> =
+        intent.pod_labels.iter().map(|(key, value)| [key.as_str(), "=", value.as_str()]).collect();
+    items.sort_unstable_by(|a, b| {
+        a.iter().flat_map(|part| part.bytes()).cmp(b.iter().flat_map(|part| part.bytes()))
+    });
+    for (position, item) in items.into_iter().enumerate() {
+        text.push_str(if position == 0 { "" } else { "," });
+        text.extend(item);
+    }
+}
+
+fn record(intent: &IntentBody) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_record(&mut bytes, intent);
+    bytes
 }
 
 /// The digest's record of one intent; no record is the beginning of another.
-fn record(intent: &IntentBody) -> Vec<u8> {
-    let mut record = Vec::with_capacity(512);
-    for text in
-        [&intent.pod_name, &intent.pod_id, &intent.node_id, &intent.k8s_namespace, &intent.command_regex]
-    {
-        put_text(&mut record, text);
+fn put_record(bytes: &mut Vec<u8>, intent: &IntentBody) {
+    let IntentBody { pod_name, pod_id, node_id, k8s_namespace, command_regex, .. } = intent;
+    for text in [pod_name, pod_id, node_id, k8s_namespace, command_regex] {
+        put_text(bytes, text);
     }
-    record.extend(intent.priority.to_le_bytes());
-    record.extend(intent.execution_time.to_le_bytes());
-    record.extend((intent.pod_labels.len() as u64).to_le_bytes());
+    bytes.extend(intent.priority.to_le_bytes());
+    bytes.extend(intent.execution_time.to_le_bytes());
+    bytes.extend((intent.pod_labels.len() as u64).to_le_bytes());
     for (key, value) in &intent.pod_labels {
-        put_text(&mut record, key);
-        put_text(&mut record, value);
+        put_text(bytes, key);
+        put_text(bytes, value);
     }
-    put_text(&mut record, intent.strategy_id.as_deref().unwrap_or_default());
-    record
+    put_text(bytes, intent.strategy_id.as_deref().unwrap_or_default());
 }
 
-fn put_text(record: &mut Vec<u8>, text: &str) {
-    record.extend((text.len() as u64).to_le_bytes());
-    record.extend(text.as_bytes());
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend((text.len() as u64).to_le_bytes());
+    bytes.extend(text.as_bytes());
 }
 
 #[cfg(test)]
@@ -220,7 +252,7 @@ mod tests {
     #[test]
     fn labels_are_ordered_as_items_not_as_keys() {
         let intent = body(["p", "u", "n", "d", ""], 0, 0, &[("a", "1"), ("a-b", "2")]);
-        assert_eq!(label_items(&intent), "a-b=2,a=1");
+        assert!(sort_key(&intent).ends_with("|a-b=2,a=1"));
         assert_eq!(root(vec![intent]), "13311677ffa295ad122b9e89a6686cbd1f07c05230e0bf302de178c2edcaa8d7");
     }
 

@@ -31,7 +31,7 @@ impl IntentSet {
                     check_command_regex("commandRegex", &body.command_regex).map_err(locate)?;
                     compiled.insert(body.command_regex.clone());
                 }
-                Intent::check_all_but_regex(body, limits).map_err(locate)
+                Intent::check_all_but_regex(body, *limits).map_err(locate)
             })
             .collect()
     }
@@ -67,6 +67,7 @@ impl IntentSet {
     }
 
     /// The set without any intent of the pod with this uid.
+    #[must_use]
     pub fn without_pod(&self, pod_uid: &str) -> Self {
         // What remains is still in order.
         Self { intents: self.iter().filter(|intent| intent.pod_uid() != pod_uid).cloned().collect() }
