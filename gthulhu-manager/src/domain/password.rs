@@ -1,0 +1,219 @@
+//! Password hashes and the rule for new passwords.
+//!
+//! New hashes are argon2id with m=19456 KiB, t=2, p=1. Older hashes are verified with the parameters they carry, as
+//! long as these lie in a range that cannot be used to exhaust memory or time.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use argon2::password_hash::phc;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use serde::{Deserialize, Serialize};
+
+/// How many characters a new password may have. Passwords that exist already keep working whatever their length.
+pub const PASSWORD_CHARS: RangeInclusive<usize> = 15..=128;
+
+/// Parameters of new hashes: memory in KiB, passes, lanes.
+const CURRENT: (u32, u32, u32) = (19_456, 2, 1);
+/// What is accepted from a stored hash, in the same order.
+const ACCEPTED: (RangeInclusive<u32>, RangeInclusive<u32>, RangeInclusive<u32>) =
+    (7_168..=65_536, 1..=10, 1..=4);
+/// Stands in for the hash of a user who does not exist, so that refusing him costs as much. No password is known for
+/// it: the last field was not computed from one.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ibw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Shorter names are too likely to occur in any sentence.
+const USERNAME_CHARS_MIN: usize = 3;
+
+/// Passwords that examples, charts and tutorials print, and the long ones that people choose most.
+const PUBLISHED: &[&str] = &[
+    "123456789012345",
+    "1234567890123456",
+    "admin",
+    "administrator",
+    "changeme",
+    "changemechangeme",
+    "correct horse battery staple",
+    "correcthorsebatterystaple",
+    "password",
+    "passwordpassword",
+    "qwertyuiopasdfgh",
+    "qwertyuiopasdfghjkl",
+    "thisisapassword",
+    "your-password",
+    "your-password-here",
+];
+
+/// A PHC string. Never shown by `Debug`; written only into the store.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PasswordHash(String);
+
+/// Why a new password is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WeakPassword {
+    /// It is printed in examples.
+    #[error("must not be a published password")]
+    Published,
+    /// Outside [`PASSWORD_CHARS`].
+    #[error("must have 15 to 128 characters")]
+    Length,
+    /// It repeats the name.
+    #[error("must not contain the username")]
+    ContainsUsername,
+    /// It is the one that had to be changed.
+    #[error("must differ from the old password")]
+    Unchanged,
+}
+
+/// Is it printed in examples? Such a password is refused wherever it comes from.
+pub fn is_published(password: &str) -> bool {
+    PUBLISHED.contains(&password.to_lowercase().as_str())
+}
+
+/// Checks a password that `username` is about to get.
+pub fn check_password(username: &str, password: &str) -> Result<(), WeakPassword> {
+    let (lower, username) = (password.to_lowercase(), username.to_lowercase());
+    if is_published(password) {
+        return Err(WeakPassword::Published);
+    }
+    if !PASSWORD_CHARS.contains(&password.chars().count()) {
+        return Err(WeakPassword::Length);
+    }
+    if username.chars().count() >= USERNAME_CHARS_MIN && lower.contains(&username) {
+        return Err(WeakPassword::ContainsUsername);
+    }
+    Ok(())
+}
+
+impl PasswordHash {
+    /// Hashes `password` with the current parameters and a fresh salt. Takes tens of milliseconds and 19 MiB.
+    pub fn new(password: &str) -> Self {
+        let (m, t, p) = CURRENT;
+        let params = Params::new(m, t, p, None).expect("the current parameters are valid");
+        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let hash: phc::PasswordHash = hasher
+            .hash_password(password.as_bytes())
+            .expect("valid parameters, and the system has random bytes");
+        Self(hash.to_string())
+    }
+
+    /// A hash that was made elsewhere. One that cannot be used matches no password.
+    pub fn from_phc(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The hash compared with when there is no such user.
+    pub fn nobody() -> Self {
+        Self::from_phc(NOBODY)
+    }
+
+    /// Is this the hash of `password`? A hash that cannot be used costs as much as one that can, and is nobody's.
+    pub fn verify(&self, password: &str) -> bool {
+        let usable = self.parse();
+        let hash = usable.clone().or_else(|| Self::nobody().parse());
+        let equal = hash.is_some_and(|h| Argon2::default().verify_password(password.as_bytes(), &h).is_ok());
+        equal && usable.is_some()
+    }
+
+    /// True when a new hash of the same password would carry the same parameters.
+    pub fn is_current(&self) -> bool {
+        self.parse().is_some_and(|hash| parameters(&hash) == Some(CURRENT))
+    }
+
+    /// The parsed hash, if it is argon2id version 19 with acceptable parameters, a salt and a hash.
+    fn parse(&self) -> Option<phc::PasswordHash> {
+        let hash = phc::PasswordHash::new(&self.0).ok()?;
+        let (m, t, p) = parameters(&hash)?;
+        let accepted = ACCEPTED.0.contains(&m) && ACCEPTED.1.contains(&t) && ACCEPTED.2.contains(&p);
+        let complete = hash.salt.is_some() && hash.hash.as_ref().is_some_and(|h| h.len() >= 16);
+        let ours = hash.algorithm.as_str() == "argon2id" && hash.version == Some(19);
+        (accepted && complete && ours).then_some(hash)
+    }
+}
+
+fn parameters(hash: &phc::PasswordHash) -> Option<(u32, u32, u32)> {
+    let number = |name: &str| hash.params.get_decimal(name);
+    Some((number("m")?, number("t")?, number("p")?))
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `correct-horse` as the older manager stored it: m=16384, t=3, p=2.
+    fn older() -> PasswordHash {
+        let params = Params::new(16_384, 3, 2, None).unwrap();
+        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let hash: phc::PasswordHash = hasher.hash_password(b"correct-horse").unwrap();
+        PasswordHash(hash.to_string())
+    }
+
+    #[test]
+    fn a_password_matches_its_own_hash_only() {
+        let hash = PasswordHash::new("correct-horse");
+        assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(hash.verify("correct-horse") && hash.is_current());
+        assert!(!hash.verify("correct-horsf") && !hash.verify(""));
+        assert_ne!(hash, PasswordHash::new("correct-horse"), "every hash has its own salt");
+        assert_eq!(format!("{hash:?}"), "PasswordHash(..)");
+    }
+
+    #[test]
+    fn an_older_hash_matches_but_is_not_current() {
+        assert!(older().verify("correct-horse") && !older().verify("wrong"));
+        assert!(!older().is_current());
+    }
+
+    #[test]
+    fn a_hash_that_cannot_be_used_matches_nothing() {
+        let good = PasswordHash::new("p").0;
+        for (from, to) in [
+            ("m=19456", "m=4194304"),
+            ("m=19456", "m=8"),
+            ("t=2", "t=0"),
+            ("t=2", "t=4000000000"),
+            ("p=1", "p=0"),
+            ("p=1", "p=255"),
+            ("argon2id", "argon2i"),
+            ("v=19", "v=16"),
+            ("m=19456,", ""),
+            (good.as_str(), ""),
+            (good.as_str(), "p"),
+            (good.as_str(), "$argon2id$v=19$m=19456,t=2,p=1"),
+        ] {
+            let bad = PasswordHash(good.replace(from, to));
+            assert!(bad.parse().is_none() && !bad.is_current() && !bad.verify("p"), "{from} -> {to}");
+        }
+        assert!(PasswordHash::nobody().parse().is_some(), "it must cost as much as a real one");
+        assert!(!PasswordHash::nobody().verify(""));
+    }
+
+    #[test]
+    fn a_new_password_is_long_unpublished_and_not_the_name() {
+        for (username, password, verdict) in [
+            ("ann", "a long enough one", Ok(())),
+            ("ann", "fifteen chars!!", Ok(())),
+            ("ann", "fourteen chars", Err(WeakPassword::Length)),
+            ("ann", "äöüäöüäöüäöüäö!", Ok(())),
+            ("ann", &"x".repeat(128), Ok(())),
+            ("ann", &"x".repeat(129), Err(WeakPassword::Length)),
+            ("ann", "", Err(WeakPassword::Length)),
+            ("ann", "your-password", Err(WeakPassword::Published)),
+            ("ann", "Your-Password-Here", Err(WeakPassword::Published)),
+            ("ann", "annually renewed!", Err(WeakPassword::ContainsUsername)),
+            ("Ann@Example.com", "my ann@example.COM!", Err(WeakPassword::ContainsUsername)),
+            ("nn", "annually renewed!", Ok(())),
+        ] {
+            assert_eq!(check_password(username, password), verdict, "{username} {password}");
+        }
+    }
+}
