@@ -1,1 +1,131 @@
-//! See lib.rs.
+//! The rules, without HTTP: who may do what, and what follows from it.
+//!
+//! ```text
+//!   request ---> Service ---> World: one writer, computes a Batch ---> Store (durable)
+//!                  |             \--> publishes the new State -------> readers, who never wait
+//!                  '-- Picture: strategies x pods - exclusions = intents, per node
+//! ```
+//!
+//! Everything here is synchronous. Operations that write wait for the disk, and those that hash wait for a turn: a
+//! caller on an asynchronous thread hands them to a blocking one. Operations that only read return at once.
+//!
+//! What a caller must be allowed to do is a value that the operation demands: a [`Caller`] or a [`Granted`], which
+//! only this module makes, from the claims of a verified token.
+
+mod access;
+mod bootstrap;
+mod error;
+mod hashing;
+mod intents;
+mod login;
+mod nodes;
+mod picture;
+pub mod ports;
+mod session;
+mod state;
+mod strategies;
+#[cfg(test)]
+mod testbed;
+mod world;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use gthulhu_lib::id::Id;
+use gthulhu_lib::intent::Limits;
+use tokio::sync::watch;
+
+use crate::cluster::Cluster;
+use crate::domain::NodeAck;
+use crate::store::{Store, StoreError};
+
+pub use access::{
+    Caller, Granted, IntentDelete, IntentRead, Needs, PodPidRead, StrategyCreate, StrategyDelete, StrategyRead,
+    StrategyUpdate,
+};
+pub use bootstrap::{BootstrapError, Bootstrapped, DEFAULT_ADMIN};
+pub use error::{ErrorKind, ServiceError};
+pub use intents::ListedIntent;
+pub use login::Profile;
+pub use session::{ACCESS_TOKEN, Claims, ISSUER};
+pub use state::Stored;
+pub use strategies::{ListedStrategy, StrategyInput, StrategyStatus};
+
+use hashing::Hashing;
+use picture::Pictures;
+use ports::{Desired, NodeStates};
+use world::World;
+
+/// What can be set.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How long an access token lives.
+    pub access_ttl: Duration,
+    /// What a strategy may ask for.
+    pub limits: Limits,
+}
+
+/// All operations of the manager. One per process, shared.
+pub struct Service {
+    world: World,
+    hashing: Hashing,
+    pictures: Pictures,
+    cluster: Arc<dyn Cluster>,
+    node_states: Arc<dyn NodeStates>,
+    rules: Rules,
+}
+
+impl Service {
+    /// Reads everything from the store. Call [`Service::bootstrap`] before anyone is to log in.
+    pub fn open(
+        store: Arc<dyn Store>,
+        cluster: Arc<dyn Cluster>,
+        node_states: Arc<dyn NodeStates>,
+        rules: Rules,
+    ) -> Result<Self, StoreError> {
+        let world = World::open(store)?;
+        Ok(Self { world, hashing: Hashing::new(), pictures: Pictures::default(), cluster, node_states, rules })
+    }
+
+    /// A counter that grows after each change of what is stored, and once more when the store fails.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.world.changed()
+    }
+
+    /// Why the store accepts nothing more, once it does not: time to restart.
+    pub fn store_failure(&self) -> Option<&str> {
+        self.world.failure()
+    }
+
+    /// What every node should hold now. `None` while the view of the cluster is not complete: a node must not lose
+    /// its intents because its pods have not been seen yet.
+    pub fn desired(&self) -> Option<Desired> {
+        self.picture().desired()
+    }
+
+    /// The next epoch: greater than any before it and than `above`. On stable storage when this returns.
+    pub fn next_epoch(&self, above: u64) -> Result<u64, ServiceError> {
+        self.world.next_epoch(above)
+    }
+
+    /// Keeps what nodes answered, in one commit.
+    pub fn record_acks(&self, acks: &[NodeAck]) -> Result<(), ServiceError> {
+        self.world.record_acks(acks)
+    }
+
+    /// The last answer of each node, by name.
+    pub fn acks(&self) -> Vec<NodeAck> {
+        self.world.state().acks.values().map(|ack| ack.value.clone()).collect()
+    }
+}
+
+/// Milliseconds since the epoch. A clock set before 1970 reads as 1970.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A new id. Random: it tells nothing, and replicas need not agree on anything to make one.
+fn new_id() -> Id {
+    Id::from_bytes(gthulhu_http::random::bytes())
+}

@@ -1,0 +1,124 @@
+//! Everything an operation can refuse, with the text that the user reads.
+
+use std::time::Duration;
+
+use gthulhu_lib::intent::Invalid;
+
+use crate::domain::WeakPassword;
+use crate::store::{CommitError, StoreError};
+
+/// Why an operation did nothing. `Display` is the text for the user, except where [`ServiceError::kind`] says
+/// [`ErrorKind::Internal`]: then it is for the log.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
+pub enum ServiceError {
+    #[error("invalid username or password")]
+    BadLogin,
+    #[error("too many logins at once")]
+    Busy,
+    #[error("invalid or expired token")]
+    BadToken,
+    #[error("invalid token type")]
+    BadTokenType,
+    #[error("token revoked")]
+    TokenRevoked,
+    #[error("user not found")]
+    NoSuchUser,
+    #[error("user is inactive")]
+    InactiveUser,
+    #[error("password change required")]
+    MustChangePassword,
+    #[error("permission denied")]
+    Denied,
+    #[error("invalid password")]
+    WrongPassword,
+    #[error("newPassword {0}")]
+    WeakPassword(#[from] WeakPassword),
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error("no pods match the strategy criteria")]
+    NoPodsMatch,
+    #[error("strategy not found or you don't have permission to update it")]
+    NoStrategyToUpdate,
+    #[error("strategy not found or you don't have permission to delete it")]
+    NoStrategyToDelete,
+    #[error("one or more intents not found or you don't have permission to delete them")]
+    NoIntentsToDelete,
+    #[error("node not found")]
+    NoSuchNode,
+    #[error("the view of the cluster is not complete: {0}")]
+    ClusterNotReady(String),
+    #[error("someone else changed the same thing, try again")]
+    Contended,
+    #[error("the last epoch was handed out")]
+    NoMoreEpochs,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What sort of refusal it is, for whoever turns it into a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The caller did not prove who he is.
+    Unauthorized,
+    /// He did, and may not.
+    Forbidden,
+    /// There is no such thing, or not for him.
+    NotFound,
+    /// A field breaks a rule.
+    Unprocessable {
+        /// The field, as the user spells it.
+        field: String,
+        /// The rule, as the rest of the sentence.
+        rule: String,
+    },
+    /// Too many at once; try again after this.
+    TooMany(Duration),
+    /// Cannot be answered now; try again after this.
+    Unavailable(Duration),
+    /// A failure of ours; the text is for the log only.
+    Internal,
+}
+
+impl ServiceError {
+    /// What sort of refusal this is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::BadLogin
+            | Self::BadToken
+            | Self::BadTokenType
+            | Self::TokenRevoked
+            | Self::NoSuchUser
+            | Self::InactiveUser
+            | Self::WrongPassword => ErrorKind::Unauthorized,
+            Self::MustChangePassword | Self::Denied => ErrorKind::Forbidden,
+            Self::NoPodsMatch
+            | Self::NoStrategyToUpdate
+            | Self::NoStrategyToDelete
+            | Self::NoIntentsToDelete
+            | Self::NoSuchNode => ErrorKind::NotFound,
+            Self::WeakPassword(weak) => {
+                ErrorKind::Unprocessable { field: "newPassword".into(), rule: weak.to_string() }
+            }
+            Self::Invalid(invalid) => {
+                ErrorKind::Unprocessable { field: invalid.field.clone(), rule: invalid.rule.clone() }
+            }
+            Self::Busy => ErrorKind::TooMany(Duration::from_secs(1)),
+            Self::ClusterNotReady(_) | Self::Contended => ErrorKind::Unavailable(Duration::from_secs(1)),
+            // The process restarts when its store fails.
+            Self::Store(StoreError::Failed(_) | StoreError::Poisoned) => {
+                ErrorKind::Unavailable(Duration::from_secs(5))
+            }
+            Self::Store(StoreError::Damaged { .. }) | Self::NoMoreEpochs => ErrorKind::Internal,
+        }
+    }
+}
+
+impl From<CommitError> for ServiceError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict { .. } => Self::Contended,
+            CommitError::Store(error) => Self::Store(error),
+        }
+    }
+}

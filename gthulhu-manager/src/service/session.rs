@@ -1,0 +1,110 @@
+//! What an access token says, and what of it still holds.
+
+use std::time::Duration;
+
+use gthulhu_lib::id::Id;
+use serde::{Deserialize, Serialize};
+
+use super::ServiceError;
+use super::state::{State, Stored};
+use crate::domain::{Permission, Policy, Status, User};
+
+/// Who issues access tokens.
+pub const ISSUER: &str = "bss-api-server";
+/// The token type of an access token.
+pub const ACCESS_TOKEN: &str = "access";
+
+/// The claims of an access token. Signing and verifying are elsewhere; there the signature and the times are
+/// checked, here everything else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claims {
+    /// The user's id.
+    #[serde(default)]
+    pub uid: String,
+    /// He had to change his password when the token was made.
+    #[serde(default)]
+    pub need_change_password: bool,
+    /// His generation when the token was made.
+    #[serde(default)]
+    pub token_version: u64,
+    /// [`ACCESS_TOKEN`].
+    #[serde(default)]
+    pub token_type: String,
+    /// [`ISSUER`].
+    pub iss: String,
+    /// The same as `uid`.
+    pub sub: String,
+    /// End of its life, seconds since the epoch.
+    pub exp: i64,
+    /// Begin of its life.
+    pub nbf: i64,
+    /// When it was made.
+    pub iat: i64,
+}
+
+impl Claims {
+    /// The claims of a new token for `user`.
+    pub(super) fn new(user: &User, now_s: i64, ttl: Duration) -> Self {
+        Self {
+            uid: user.id.to_string(),
+            need_change_password: user.status == Status::MustChangePassword,
+            token_version: user.token_version,
+            token_type: ACCESS_TOKEN.into(),
+            iss: ISSUER.into(),
+            sub: user.id.to_string(),
+            exp: now_s.saturating_add_unsigned(ttl.as_secs()),
+            nbf: now_s,
+            iat: now_s,
+        }
+    }
+}
+
+/// Claims whose form is good. Whether they still hold is asked of the newest state, again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Session {
+    pub(super) uid: Id,
+    generation: u64,
+    must_change: bool,
+}
+
+impl Session {
+    pub(super) fn new(claims: &Claims) -> Result<Self, ServiceError> {
+        if claims.token_type != ACCESS_TOKEN {
+            return Err(ServiceError::BadTokenType);
+        }
+        if claims.iss != ISSUER || claims.sub != claims.uid {
+            return Err(ServiceError::BadToken);
+        }
+        let uid = claims.uid.parse().map_err(|_| ServiceError::BadToken)?;
+        Ok(Self { uid, generation: claims.token_version, must_change: claims.need_change_password })
+    }
+
+    /// The user, if the session still holds. He may have to change his password.
+    pub(super) fn user<'s>(&self, state: &'s State) -> Result<&'s Stored<User>, ServiceError> {
+        let user = state.users.get(&self.uid).ok_or(ServiceError::NoSuchUser)?;
+        if user.value.status == Status::Inactive {
+            return Err(ServiceError::InactiveUser);
+        }
+        if user.value.token_version != self.generation {
+            return Err(ServiceError::TokenRevoked);
+        }
+        Ok(user)
+    }
+
+    /// The policies by which the user may do this now, over all his roles.
+    pub(super) fn policies(
+        &self,
+        state: &State,
+        permission: Permission,
+    ) -> Result<Vec<Policy>, ServiceError> {
+        let user = &self.user(state)?.value;
+        if self.must_change || user.status == Status::MustChangePassword {
+            return Err(ServiceError::MustChangePassword);
+        }
+        let roles = user.roles.iter().filter_map(|name| state.role_named(name));
+        let policies = roles.flat_map(|role| &role.value.policies);
+        let matching: Vec<_> = policies.filter(|policy| policy.permission == permission).cloned().collect();
+        if matching.is_empty() { Err(ServiceError::Denied) } else { Ok(matching) }
+    }
+}

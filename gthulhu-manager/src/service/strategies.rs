@@ -1,0 +1,207 @@
+//! Creating, changing, deleting and listing one's own strategies.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use gthulhu_lib::derive::DerivedIntent;
+use gthulhu_lib::id::Id;
+use gthulhu_lib::intent::{
+    Limits, check_command_regex, check_execution_time, check_label_key, check_label_value, check_namespace,
+    check_priority,
+};
+use gthulhu_lib::selector::Selector;
+
+use super::access::{Granted, StrategyCreate, StrategyDelete, StrategyRead, StrategyUpdate};
+use super::state::{State, Stored};
+use super::{Service, ServiceError, new_id};
+use crate::domain::Strategy;
+use crate::store::audit::Origin;
+use crate::store::{AuditEntry, Batch, Document, Key};
+
+/// What a user writes to create or replace a strategy; see [`Strategy`] for the meaning of each field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of `Strategy`")]
+pub struct StrategyInput {
+    pub strategy_namespace: String,
+    pub label_selectors: Vec<Selector>,
+    pub k8s_namespace: Vec<String>,
+    pub command_regex: String,
+    pub priority: i64,
+    pub execution_time: i64,
+}
+
+/// One of the caller's strategies.
+#[derive(Debug, Clone)]
+pub struct ListedStrategy {
+    /// As he wrote it.
+    pub strategy: Arc<Stored<Strategy>>,
+    /// What became of it.
+    pub status: StrategyStatus,
+}
+
+/// How far a strategy has come. Counts intents, so pods that wait for a node or are excluded are not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StrategyStatus {
+    /// Pods it applies to.
+    pub pods: usize,
+    /// Nodes they are on.
+    pub nodes: usize,
+    /// Pods whose node has accepted it.
+    pub accepted: usize,
+    /// Pods whose node has not, because of an error.
+    pub failed: usize,
+}
+
+impl Service {
+    /// Stores a new strategy and returns its id. Without `allow_empty`, at least one pod must match now.
+    pub fn create_strategy(
+        &self,
+        grant: &Granted<StrategyCreate>,
+        request_id: &str,
+        input: StrategyInput,
+        allow_empty: bool,
+    ) -> Result<Id, ServiceError> {
+        input.check(self.rules.limits)?;
+        let origin = grant.origin(request_id);
+        let strategy = input.into_strategy(new_id(), grant.uid(), origin.at_ms);
+        let allowed = |grant: &Granted<StrategyCreate>| {
+            in_scope(grant.covers(&strategy.strategy_namespace, strategy.namespaces()))
+        };
+        allowed(grant)?;
+        if !allow_empty {
+            self.picture().demand_pods(&strategy.spec())?;
+        }
+        self.world.mutate(|state| {
+            allowed(&grant.again(state)?)?;
+            let document = Document::Strategy(strategy.clone());
+            let entry = AuditEntry::created(&origin, "strategy.create", &document);
+            Ok((Some(Batch::audited(entry).create(document)), strategy.id))
+        })
+    }
+
+    /// Replaces one of the caller's strategies entirely. Intents that were excluded from it are wanted again.
+    pub fn update_strategy(
+        &self,
+        grant: &Granted<StrategyUpdate>,
+        request_id: &str,
+        id: Id,
+        input: StrategyInput,
+        allow_empty: bool,
+    ) -> Result<(), ServiceError> {
+        let not_his = || ServiceError::NoStrategyToUpdate;
+        own(&self.world.state(), id, grant.uid()).ok_or_else(not_his)?;
+        input.check(self.rules.limits)?;
+        let origin = grant.origin(request_id);
+        let written = input.into_strategy(id, grant.uid(), origin.at_ms);
+        let allowed = |grant: &Granted<StrategyUpdate>| {
+            in_scope(grant.covers(&written.strategy_namespace, written.namespaces()))
+        };
+        allowed(grant)?;
+        if !allow_empty {
+            self.picture().demand_pods(&written.spec())?;
+        }
+        self.world.mutate(|state| {
+            allowed(&grant.again(state)?)?;
+            let stored = own(state, id, grant.uid()).ok_or_else(not_his)?;
+            let after = Strategy { created_ms: stored.value.created_ms, ..written.clone() };
+            let (before, after) = (Document::Strategy(stored.value.clone()), Document::Strategy(after));
+            let entry = AuditEntry::changed(&origin, "strategy.update", &before, &after);
+            let batch = Batch::audited(entry).replace(stored.version, after);
+            Ok((Some(without_exclusions(batch, state, id, &origin)), ()))
+        })
+    }
+
+    /// Deletes one of the caller's strategies, and what was excluded from it.
+    pub fn delete_strategy(
+        &self,
+        grant: &Granted<StrategyDelete>,
+        request_id: &str,
+        id: Id,
+    ) -> Result<(), ServiceError> {
+        let origin = grant.origin(request_id);
+        self.world.mutate(|state| {
+            let grant = grant.again(state)?;
+            let stored = own(state, id, grant.uid()).ok_or(ServiceError::NoStrategyToDelete)?;
+            let entry =
+                AuditEntry::deleted(&origin, "strategy.delete", &Document::Strategy(stored.value.clone()));
+            let batch = Batch::audited(entry).delete(stored.version, Key::Strategy(id));
+            Ok((Some(without_exclusions(batch, state, id, &origin)), ()))
+        })
+    }
+
+    /// The caller's strategies, oldest first.
+    pub fn strategies(&self, grant: &Granted<StrategyRead>) -> Vec<ListedStrategy> {
+        let picture = self.picture();
+        let own = picture.strategies().values().filter(|strategy| strategy.value.creator == grant.uid());
+        let mut listed: Vec<_> = own
+            .map(|strategy| {
+                let intents = picture.intents_of(strategy.value.id);
+                let nodes: BTreeSet<_> = intents.iter().map(DerivedIntent::node).collect();
+                let accepted = intents.iter().filter(|intent| self.accepted(intent)).count();
+                let failing = |node: &str| self.node_states.last_error(node).is_some();
+                let failed = intents.iter().filter(|i| failing(i.node()) && !self.accepted(i)).count();
+                let status = StrategyStatus { pods: intents.len(), nodes: nodes.len(), accepted, failed };
+                ListedStrategy { strategy: Arc::clone(strategy), status }
+            })
+            .collect();
+        listed.sort_by_key(|listed| (listed.strategy.value.created_ms, listed.strategy.value.id));
+        listed
+    }
+}
+
+/// The strategy, if it is there and `uid` made it.
+fn own(state: &State, id: Id, uid: Id) -> Option<&Stored<Strategy>> {
+    state.strategies.get(&id).filter(|stored| stored.value.creator == uid).map(|stored| &**stored)
+}
+
+fn in_scope(covered: bool) -> Result<(), ServiceError> {
+    if covered { Ok(()) } else { Err(ServiceError::Denied) }
+}
+
+/// The batch, and the end of everything that was excluded from the strategy.
+fn without_exclusions(batch: Batch, state: &State, strategy: Id, origin: &Origin) -> Batch {
+    let excluded = state.exclusions.values().filter(|stored| stored.value.strategy == strategy);
+    excluded.fold(batch, |batch, stored| {
+        let entry =
+            AuditEntry::deleted(origin, "exclusion.delete", &Document::Exclusion(stored.value.clone()));
+        batch.and(entry).delete(stored.version, Key::Exclusion(stored.value.id))
+    })
+}
+
+impl StrategyInput {
+    /// Every rule about what a user may write; the first one broken is named.
+    fn check(&self, limits: Limits) -> Result<(), ServiceError> {
+        for (i, selector) in self.label_selectors.iter().enumerate() {
+            if !selector.key.is_empty() {
+                check_label_key(&format!("labelSelectors[{i}].key"), &selector.key)?;
+                check_label_value(&format!("labelSelectors[{i}].value"), &selector.value)?;
+            }
+        }
+        let everywhere = matches!(self.k8s_namespace.as_slice(), [only] if only.is_empty());
+        for (i, namespace) in self.k8s_namespace.iter().enumerate().filter(|_| !everywhere) {
+            check_namespace(&format!("k8sNamespace[{i}]"), namespace)?;
+        }
+        check_command_regex("commandRegex", &self.command_regex)?;
+        check_priority("priority", self.priority, &limits)?;
+        Ok(check_execution_time("executionTime", self.execution_time)?)
+    }
+
+    fn into_strategy(self, id: Id, creator: Id, now_ms: i64) -> Strategy {
+        Strategy {
+            id,
+            creator,
+            updater: creator,
+            created_ms: now_ms,
+            updated_ms: now_ms,
+            strategy_namespace: self.strategy_namespace,
+            label_selectors: self.label_selectors,
+            k8s_namespace: self.k8s_namespace,
+            command_regex: self.command_regex,
+            priority: self.priority,
+            execution_time: self.execution_time,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! What the tests of the service share: a service on a real store file, a cluster and nodes that say what they are
+//! told, and the first administrator logged in.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use gthulhu_lib::derive::Pod;
+use gthulhu_lib::id::Id;
+use gthulhu_lib::intent::Limits;
+use gthulhu_lib::selector::Selector;
+use gthulhu_lib::wire::IntentBody;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use super::ports::NodeStates;
+use super::{Claims, Granted, Needs, Rules, Service, ServiceError, StrategyInput, new_id};
+use crate::cluster::{Cluster, ClusterView};
+use crate::domain::{PasswordHash, Policy, Role, Status, User};
+use crate::store::audit::{Head, Origin};
+use crate::store::redb::RedbStore;
+use crate::store::{AuditEntry, AuditRecord, Batch, Document, Store};
+
+pub(super) const ADMIN: &str = "admin@example.com";
+pub(super) const PASSWORD: &str = "a password for tests";
+
+/// The two ports, set by hand.
+#[derive(Default)]
+pub(super) struct Outside {
+    view: Mutex<Arc<ClusterView>>,
+    held: Mutex<HashSet<(String, Id)>>,
+    bodies: Mutex<HashMap<Id, IntentBody>>,
+    errors: Mutex<HashMap<String, String>>,
+}
+
+impl Cluster for Outside {
+    fn view(&self) -> Arc<ClusterView> {
+        Arc::clone(&self.view.lock().unwrap())
+    }
+
+    fn changed(&self) -> watch::Receiver<u64> {
+        watch::Sender::new(0).subscribe()
+    }
+}
+
+impl NodeStates for Outside {
+    fn holds(&self, node: &str, id: &Id, body: &IntentBody) -> bool {
+        self.held.lock().unwrap().contains(&(node.to_string(), *id))
+            && self.bodies.lock().unwrap().get(id) == Some(body)
+    }
+
+    fn last_error(&self, node: &str) -> Option<String> {
+        self.errors.lock().unwrap().get(node).cloned()
+    }
+
+    fn generation(&self, node: &str) -> u64 {
+        u64::from(self.held.lock().unwrap().iter().any(|(holder, _)| holder == node))
+    }
+}
+
+impl Outside {
+    /// The cluster has these pods now.
+    pub(super) fn pods(&self, pods: Vec<Pod>, complete: bool) {
+        let reason = (!complete).then(|| "pods are being read".to_string());
+        let pods = pods.into_iter().map(Arc::new).collect();
+        *self.view.lock().unwrap() = Arc::new(ClusterView { pods, complete, reason, nodes: vec![] });
+    }
+
+    pub(super) fn fail(&self, node: &str, error: &str) {
+        self.errors.lock().unwrap().insert(node.into(), error.into());
+    }
+}
+
+/// The service and what it runs on. The store's file goes with it.
+pub(super) struct Bed {
+    pub(super) service: Service,
+    pub(super) outside: Arc<Outside>,
+    pub(super) store: Arc<RedbStore>,
+    dir: TempDir,
+}
+
+impl Bed {
+    /// An administrator, [`ADMIN`], and the pods web-1 and web-2 on n1, db-1 on n2, and late-1 without a node.
+    pub(super) fn new() -> Self {
+        let bed = Self::empty();
+        bed.outside.pods(pods(), true);
+        bed.service.bootstrap(Some((ADMIN, PASSWORD)), |_| unreachable!("he has a password")).unwrap();
+        bed
+    }
+
+    /// Before the first start; nothing is known of the cluster.
+    pub(super) fn empty() -> Self {
+        Self::open(tempfile::tempdir().unwrap())
+    }
+
+    fn open(dir: TempDir) -> Self {
+        let store = Arc::new(RedbStore::open(&dir.path().join("manager.redb")).unwrap());
+        let outside = Arc::new(Outside::default());
+        let rules = Rules { access_ttl: Duration::from_hours(3), limits: Limits::default() };
+        let service = Service::open(
+            Arc::clone(&store) as _,
+            Arc::clone(&outside) as _,
+            Arc::clone(&outside) as _,
+            rules,
+        );
+        Self { service: service.unwrap(), outside, store, dir }
+    }
+
+    /// The same store in a new process, as far as the service can tell. Pods are as in [`Bed::new`].
+    pub(super) fn restart(self) -> Self {
+        let Self { service, outside, store, dir } = self;
+        drop((service, outside, store));
+        let bed = Self::open(dir);
+        bed.outside.pods(pods(), true);
+        bed
+    }
+
+    pub(super) fn login(&self, username: &str) -> Claims {
+        self.service.login(username, PASSWORD).unwrap()
+    }
+
+    /// The administrator's grant.
+    pub(super) fn admin<K: Needs>(&self) -> Granted<K> {
+        self.service.grant(&self.login(ADMIN)).unwrap()
+    }
+
+    /// Adds a user with [`PASSWORD`], who holds one role of his own with these policies.
+    pub(super) fn add_user(&self, username: &str, policies: Vec<Policy>) -> Claims {
+        let role = Role { name: format!("role of {username}"), policies, ..Role::admin(new_id(), 0) };
+        let user = User {
+            id: new_id(),
+            username: username.into(),
+            password: PasswordHash::new(PASSWORD),
+            status: Status::Active,
+            roles: vec![role.name.clone()],
+            token_version: 0,
+            created_ms: 0,
+            updated_ms: 0,
+            creator: None,
+        };
+        self.put(&Document::Role(role));
+        self.put(&Document::User(user));
+        self.login(username)
+    }
+
+    /// Changes a user behind everyone's back, as an administrator would.
+    pub(super) fn change_user(&self, username: &str, change: impl Fn(&mut User)) {
+        let state = self.service.world.state();
+        let mut user = state.user_named(username).unwrap().value.clone();
+        change(&mut user);
+        self.put(&Document::User(user));
+    }
+
+    fn put(&self, document: &Document) {
+        let put = self.service.world.mutate(|state| {
+            let version = match document {
+                Document::User(user) => state.users.get(&user.id).map_or(0, |stored| stored.version),
+                _ => 0,
+            };
+            let entry = AuditEntry::created(&Origin::system(0), "test.put", document);
+            Ok((Some(Batch::audited(entry).replace(version, document.clone())), ()))
+        });
+        put.unwrap();
+    }
+
+    pub(super) fn create(&self, input: StrategyInput) -> Result<Id, ServiceError> {
+        self.service.create_strategy(&self.admin(), "r-create", input, false)
+    }
+
+    /// `node` accepts everything that it should hold.
+    pub(super) fn accept(&self, node: &str) {
+        for intent in self.service.picture().intents().iter().filter(|intent| intent.node() == node) {
+            self.outside.held.lock().unwrap().insert((node.into(), intent.id));
+            self.outside.bodies.lock().unwrap().insert(intent.id, intent.body());
+        }
+    }
+
+    /// The names of the pods that each node should hold intents for.
+    pub(super) fn desired(&self) -> BTreeMap<String, Vec<String>> {
+        let desired = self.service.desired().unwrap();
+        let names = |bodies: Vec<IntentBody>| bodies.into_iter().map(|body| body.pod_name).collect();
+        desired.into_iter().map(|(node, bodies)| (node, names(bodies))).collect()
+    }
+
+    /// The whole audit trail, its chain checked.
+    pub(super) fn audit(&self) -> Vec<AuditRecord> {
+        let mut head = Head::start();
+        self.store.audit(0, usize::MAX).unwrap().iter().map(|bytes| head.verify(bytes).unwrap()).collect()
+    }
+}
+
+/// The pods of [`Bed::new`].
+pub(super) fn pods() -> Vec<Pod> {
+    vec![
+        pod("web-1", "default", Some("n1")),
+        pod("web-2", "default", Some("n1")),
+        pod("db-1", "data", Some("n2")),
+        pod("late-1", "default", None),
+    ]
+}
+
+/// A running pod with the label `app` = the part of its name before the dash.
+pub(super) fn pod(name: &str, namespace: &str, node: Option<&str>) -> Pod {
+    let app = name.split('-').next().unwrap_or_default();
+    Pod {
+        uid: format!("uid-{name}"),
+        name: name.into(),
+        namespace: namespace.into(),
+        node: node.map(Into::into),
+        labels: BTreeMap::from([("app".to_string(), app.to_string())]),
+        terminal: false,
+    }
+}
+
+/// A strategy for the pods with this `app` label.
+pub(super) fn app(app: &str) -> StrategyInput {
+    StrategyInput {
+        label_selectors: vec![Selector::new("app", app)],
+        priority: 5,
+        execution_time: 1_000_000,
+        ..StrategyInput::default()
+    }
+}

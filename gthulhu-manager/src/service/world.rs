@@ -1,0 +1,123 @@
+//! The state in memory, and the only way to change it.
+//!
+//! One writer at a time computes a batch from the newest state, commits it, and then publishes the state that
+//! follows. Readers take the published state and never wait. What is published is always durable; a change that was
+//! refused or failed was never visible.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::ServiceError;
+use super::state::State;
+use crate::domain::NodeAck;
+use crate::store::{Batch, Bookkeeping, CommitError, Store, StoreError};
+
+/// Epochs travel in JSON, whose numbers are exact up to here.
+const EPOCH_MAX: u64 = (1 << 53) - 1;
+/// How often a change is computed anew when another process changed what it was computed from.
+const ATTEMPTS: usize = 3;
+
+pub(super) struct World {
+    store: Arc<dyn Store>,
+    state: ArcSwap<State>,
+    writer: Mutex<()>,
+    changed: watch::Sender<u64>,
+    failure: OnceLock<String>,
+}
+
+/// What a change comes to: the batch, if there is anything to do, and the answer for the caller.
+pub(super) type Change<T> = (Option<Batch>, T);
+
+impl World {
+    pub(super) fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let state = State::from_snapshot(store.snapshot()?);
+        Ok(Self {
+            store,
+            state: ArcSwap::from_pointee(state),
+            writer: Mutex::new(()),
+            changed: watch::Sender::new(0),
+            failure: OnceLock::new(),
+        })
+    }
+
+    /// The newest state.
+    pub(super) fn state(&self) -> Arc<State> {
+        self.state.load_full()
+    }
+
+    pub(super) fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// Makes one change. `change` may run several times, each time on a newer state, and must only compute.
+    pub(super) fn mutate<T>(
+        &self,
+        change: impl Fn(&State) -> Result<Change<T>, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        // A panic while computing left nothing half done: the state is replaced only after a commit.
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..ATTEMPTS {
+            let state = self.state();
+            let (batch, answer) = change(&state)?;
+            let Some(batch) = batch else { return Ok(answer) };
+            match self.store.commit(&batch) {
+                Ok(committed) => {
+                    self.publish(state.after(&batch, committed));
+                    return Ok(answer);
+                }
+                Err(CommitError::Conflict { .. }) => {
+                    let snapshot = self.store.snapshot().map_err(|error| self.failed(error))?;
+                    self.publish(State::from_snapshot(snapshot));
+                }
+                Err(CommitError::Store(error)) => return Err(self.failed(error)),
+            }
+        }
+        Err(ServiceError::Contended)
+    }
+
+    /// Hands out the next epoch above `above` and above all that were handed out.
+    pub(super) fn next_epoch(&self, above: u64) -> Result<u64, ServiceError> {
+        self.mutate(|state| {
+            let (version, last) = state.epoch.as_ref().map_or((0, 0), |epoch| (epoch.version, epoch.value));
+            let next = last.max(above).saturating_add(1);
+            if next > EPOCH_MAX {
+                return Err(ServiceError::NoMoreEpochs);
+            }
+            Ok((Some(Bookkeeping::new().epoch(version, next).into()), next))
+        })
+    }
+
+    /// Stores the answers of nodes; of several from one node, the last.
+    pub(super) fn record_acks(&self, acks: &[NodeAck]) -> Result<(), ServiceError> {
+        self.mutate(|state| {
+            let latest: std::collections::BTreeMap<_, _> = acks.iter().map(|ack| (&ack.node, ack)).collect();
+            let batch = latest.iter().fold(Bookkeeping::new(), |batch, (node, ack)| {
+                let version = state.acks.get(*node).map_or(0, |stored| stored.version);
+                batch.ack(version, (*ack).clone())
+            });
+            Ok(((!latest.is_empty()).then(|| batch.into()), ()))
+        })
+    }
+
+    fn publish(&self, state: State) {
+        self.state.store(Arc::new(state));
+        self.changed.send_modify(|revision| *revision += 1);
+    }
+
+    /// Remembers the first failure and wakes whoever watches.
+    fn failed(&self, error: StoreError) -> ServiceError {
+        if self.failure.set(error.to_string()).is_ok() {
+            self.changed.send_modify(|revision| *revision += 1);
+        }
+        error.into()
+    }
+}
+
+#[cfg(test)]
+mod tests;
