@@ -2,9 +2,10 @@
 //!
 //! Replies are compact, escape `<`, `>`, `&`, U+2028 and U+2029 inside strings, and end with one newline: existing
 //! clients compare bytes. Requests are read into a tree first (`strict`), which is where duplicate keys, depth and
-//! trailing bytes are refused and where `null` members vanish, and only then into the caller's type.
+//! trailing bytes are refused and where `null` members vanish, and only then into the caller's type (`typed`).
 
 mod strict;
+mod typed;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,7 +50,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ParseError> {
         Value::Null => Value::Object(serde_json::Map::new()),
         tree => tree,
     };
-    serde_path_to_error::deserialize(tree).map_err(|error| ParseError::Shape {
+    serde_path_to_error::deserialize(typed::Tree(tree)).map_err(|error| ParseError::Shape {
         path: visible(&error.path().to_string()),
         problem: without_values(&error.inner().to_string()),
     })
@@ -161,6 +162,32 @@ mod tests {
     }
 
     #[test]
+    fn every_shape_of_type_can_be_read() {
+        #[derive(Debug, Deserialize, PartialEq)]
+        #[serde(rename_all = "lowercase")]
+        enum Kind {
+            Plain,
+            With(u8),
+        }
+        #[derive(Debug, Deserialize, PartialEq)]
+        struct All {
+            kinds: Vec<Kind>,
+            maybe: Option<(bool, char)>,
+            float: f64,
+            rest: Value,
+        }
+        let text = br#"{"kinds":["plain",{"with":7}],"maybe":[true,"x"],"float":-1.5,"rest":{"a":[null,1]}}"#;
+        let all: All = parse(text).unwrap();
+        let kinds = vec![Kind::Plain, Kind::With(7)];
+        let rest = serde_json::json!({"a": [null, 1]});
+        assert_eq!(all, All { kinds, maybe: Some((true, 'x')), float: -1.5, rest });
+        assert!(
+            parse::<All>(br#"{"kinds":[],"maybe":[true,"x",1],"float":0,"rest":0}"#).is_err(),
+            "one too many"
+        );
+    }
+
+    #[test]
     fn what_is_not_one_json_value_is_refused() {
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels)).into_bytes();
         for (body, expected) in [
@@ -201,12 +228,16 @@ mod tests {
             (r#"{"big":-1}"#, "big"),
             (r#"{"big":18446744073709551616}"#, "big"),
             (r#"{"labels":{"app":7}}"#, "labels.app"),
+            (r#"{"list":[["a",1]]}"#, "list[0]"),
+            (r#"{"list":[null]}"#, "list[0]"),
+            (r#"{"list":{}}"#, "list"),
         ] {
             let error = parse::<Body>(body.as_bytes()).unwrap_err();
             assert_eq!(error.path(), Some(path), "{body}: {error}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
         assert_eq!(parse::<Body>(b"7").unwrap_err().path(), None);
+        assert_eq!(parse::<Body>(b"[]").unwrap_err().path(), None, "fields without names are no object");
         let twice = parse::<Body>(br#"{"podId":"a","podID":"b"}"#).unwrap_err();
         assert_eq!(twice.to_string(), ".: duplicate field `podId`", "two spellings of one field");
         let spelled = parse::<BTreeMap<String, u8>>(b"{\"a\\nb\":-1}").unwrap_err().to_string();

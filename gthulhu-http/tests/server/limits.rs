@@ -1,0 +1,167 @@
+//! What a caller may ask for, and how long he may take. Each limit is made small and then met, never slept for.
+
+use std::time::Duration;
+
+use gthulhu_http::limits::Limits;
+use gthulhu_http::testkit::TestServer;
+
+use crate::app::{App, connect, read_line_body, read_to_end, routes};
+
+const SOON: Duration = Duration::from_millis(50);
+const GET_HEALTH: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test]
+async fn bodies_up_to_the_limit_and_no_longer() {
+    let limits = Limits { body_bytes: 1024, ..Limits::default() };
+    let server = TestServer::start_with(App::new(), routes(), limits);
+    let client = server.client();
+    for (path, bytes, status) in [
+        ("/api/v1/echo", 1024, 200),
+        ("/api/v1/echo", 1025, 413),
+        ("/api/v1/echo", 1_000_000, 413),
+        ("/api/v1/bulk", 4096, 200),
+        ("/api/v1/bulk", 4097, 413),
+    ] {
+        let exchange = client.send("POST", path, Some(&vec![b'x'; bytes])).await;
+        assert_eq!(exchange.status, status, "{path} {bytes}");
+    }
+    let chunked = |bytes: usize| {
+        let head = "POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        format!("{head}{bytes:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(bytes))
+    };
+    assert_eq!(client.raw(chunked(1024).as_bytes()).await.data(), 1024);
+    let refused = client.raw(chunked(1025).as_bytes()).await;
+    assert_eq!((refused.status, refused.error()), (413, "request body exceeds 1024 bytes".into()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_policy_refuses_before_the_body_is_there() {
+    let server = TestServer::start(App::new(), routes());
+    let head =
+        "POST /api/v1/things HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n";
+    let mut stream = connect(server.address(), head).await;
+    let reply = read_line_body(&mut stream).await;
+    // Neither "100 Continue" nor a word about the body: not one byte of it was asked for.
+    assert!(reply.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{reply}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn large_heads_are_431() {
+    let server = TestServer::start(App::new(), routes());
+    let client = server.client();
+    let many: String = (0..70).map(|n| format!("X-H{n}: 1\r\n")).collect();
+    let large = format!("X-Large: {}\r\n", "x".repeat(20_000));
+    for headers in [many, large] {
+        let exchange =
+            client.raw(format!("GET /health HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()).await;
+        assert_eq!(exchange.status, 431);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_or_too_little_is_closed() {
+    let limits = Limits { first_byte: SOON, ..Limits::default() };
+    let server = TestServer::start_with(App::new(), routes(), limits);
+    for said in ["", "G", "GET /health HTTP/1.1\r\nHost: x\r\n"] {
+        let mut stream = connect(server.address(), said).await;
+        assert_eq!(read_to_end(&mut stream).await, "", "after {said:?}");
+    }
+    // The limit is for heads, not for connections: this one was answered, and its next head has its own time.
+    let mut stream = connect(server.address(), GET_HEALTH).await;
+    assert!(read_line_body(&mut stream).await.contains("healthy"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_head_of_a_later_request_has_a_deadline_too() {
+    let limits = Limits { first_byte: SOON, ..Limits::default() };
+    let server = TestServer::start_with(App::new(), routes(), limits);
+    let two_at_once = format!("{GET_HEALTH}{GET_HEALTH}");
+    let mut stream = connect(server.address(), &two_at_once).await;
+    read_line_body(&mut stream).await;
+    read_line_body(&mut stream).await;
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /hea").await.unwrap();
+    assert_eq!(read_to_end(&mut stream).await, "");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_not_before_its_time() {
+    let limits = Limits { idle: SOON, ..Limits::default() };
+    let server = TestServer::start_with(App::new(), routes(), limits);
+    let mut stream = connect(server.address(), GET_HEALTH).await;
+    assert!(read_line_body(&mut stream).await.contains("healthy"));
+    assert_eq!(read_to_end(&mut stream).await, "");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_408() {
+    let limits = Limits { body: SOON, ..Limits::default() };
+    let server = TestServer::start_with(App::new(), routes(), limits);
+    let request = "POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab";
+    let reply = read_to_end(&mut connect(server.address(), request).await).await;
+    assert!(reply.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{reply}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_handler_that_takes_too_long_is_503() {
+    let limits = Limits { request: SOON, ..Limits::default() };
+    let app = App::new();
+    let server = TestServer::start_with(app.clone(), routes(), limits);
+    let exchange = server.client().get("/api/v1/wait").await;
+    assert_eq!((exchange.status, exchange.header("retry-after")), (503, Some("1")));
+    app.release.add_permits(1);
+    server.stop().await;
+    assert_eq!(app.finished.available_permits(), 0, "the handler was dropped where it waited");
+}
+
+#[tokio::test]
+async fn beyond_the_limit_of_requests_in_flight_only_probes_are_answered() {
+    let limits = Limits { in_flight: 2, ..Limits::default() };
+    let app = App::new();
+    let server = TestServer::start_with(app.clone(), routes(), limits);
+    let client = server.client();
+    let waiting: Vec<_> = (0..2)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.get("/api/v1/wait").await.status })
+        })
+        .collect();
+    app.entered.acquire_many(2).await.unwrap().forget();
+
+    let refused = client.get("/api/v1/stale").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert_eq!(client.get("/livez").await.status, 200);
+
+    app.release.add_permits(2);
+    for request in waiting {
+        assert_eq!(request.await.unwrap(), 200);
+    }
+    assert_eq!(client.get("/api/v1/stale").await.status, 409);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn beyond_the_limit_of_connections_the_next_one_waits_its_turn() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let app = App::new();
+    let server = TestServer::start_with(app.clone(), routes(), limits);
+    let mut first = connect(server.address(), "GET /api/v1/wait HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    app.entered.acquire().await.unwrap().forget();
+    let second = tokio::spawn({
+        let client = server.client();
+        async move { client.get("/api/v1/wait").await.status }
+    });
+
+    app.release.add_permits(2);
+    assert!(read_line_body(&mut first).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(app.entered.available_permits(), 0, "the second has not been let in");
+    drop(first);
+    assert_eq!(second.await.unwrap(), 200);
+    server.stop().await;
+}

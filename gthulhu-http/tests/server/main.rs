@@ -1,0 +1,12 @@
+//! The server on real sockets: what it answers, what it refuses, how it ends.
+
+#[cfg(test)]
+mod app;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod log;
+#[cfg(test)]
+mod rows;
