@@ -1,7 +1,134 @@
-//! The decision maker.
+//! The decision maker: on every node, from intents to processes and their strategies.
+//!
+//! ```text
+//!   manager --- POST intents (epoch, generation) ---> api --> node (one thread) --> state file
+//!   scheduler -- GET scheduling/strategies ---------> api -->   |  owns the Engine of gthulhu-lib
+//!   Prometheus -- GET /metrics ---------------------> api       |  looks at /proc
+//! ```
+//!
+//! [`serve`] is the life of the process, in order. The rest, by question: which push may replace the set held
+//! ([`fence`]), what survives a restart ([`state`]), who may call ([`auth`]), what can be set ([`config`]), what the
+//! routes are ([`api`]), who owns the intents at run time ([`node`]).
 
+use std::{path::Path, sync::Arc};
+
+use gthulhu_http::{
+    exit::{self, Exit},
+    limits::Limits as ServerLimits,
+    logs,
+    router::Router,
+    server,
+    settings::{self, FileArgs},
+    shutdown,
+};
+use gthulhu_lib::intent::Limits;
+
+pub mod api;
 pub mod auth;
 pub mod config;
 pub mod fence;
+pub mod identity;
 pub mod metrics;
+pub mod node;
+mod source;
 pub mod state;
+
+use api::App;
+use auth::Tokens;
+use config::{Config, Refused};
+use identity::Identity;
+use metrics::Metrics;
+use node::Node;
+use state::{Found, State, StateError, StateFile};
+
+/// Serves until SIGTERM or SIGINT; an error is the reason why it could not start or had to stop.
+pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
+    let config = load(files)?;
+    logs::init(&config.logging.level, logs::Format::Auto)
+        .map_err(|error| Exit::new(exit::CONFIG, format!("logging.level: {error}")))?;
+    remark(&config);
+    let tokens = Tokens::new(&auth::load_key(&config.token).map_err(refused)?, &config.token);
+    let identity = Identity::of_this_machine(&config.node, settings::environment);
+    let metrics = Metrics::new(&identity.machine_id, config.metrics.compat_names)
+        .map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
+
+    let (file, state) = open_state(&config.state.dir)?;
+    let engine = source::engine(&config.node)?;
+    let options =
+        node::Options { poll: config.node.poll.get(), accept_unnumbered: config.node.accept_unnumbered };
+    let (node, ended) = Node::start(engine, file, state, metrics.clone(), options)
+        .map_err(|error| Exit::new(exit::OS_ERROR, format!("cannot start the node's thread: {error}")))?;
+
+    let app = App {
+        node,
+        tokens,
+        metrics,
+        name: identity.name,
+        limits: Limits { accept_any_priority: config.limits.accept_any_priority },
+        threads: config.strategies.threads,
+    };
+    let router = Router::new(api::routes()).map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
+    let listener = server::bind(&config.server.host)
+        .map_err(|error| Exit::new(exit::UNAVAILABLE, format!("server.host: {error}")))?;
+    let address = listener.local_addr().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
+    let shutdown = shutdown::on_signals().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
+    tracing::info!(%address, node = app.name, version = env!("CARGO_PKG_VERSION"), "the decision maker listens");
+
+    tokio::select! {
+        () = server::serve(listener, Arc::new(app), router, ServerLimits::default(), shutdown) => Ok(()),
+        // A thread that ended by a panic cannot be trusted to start again with what it had in memory; a new process
+        // starts from what is on disk.
+        _ = ended => Err(Exit::new(exit::SOFTWARE, "the node's thread has ended")),
+    }
+}
+
+fn load(files: &FileArgs) -> Result<Config, Exit> {
+    let path = settings::locate("DM", "dm_config", files, settings::environment)?;
+    let config: Config = settings::load("DM", &path, settings::environment)?;
+    config.check().map_err(refused)?;
+    Ok(config)
+}
+
+fn refused(refused: Refused) -> Exit {
+    Exit::new(exit::CONFIG, refused.to_string())
+}
+
+/// Tells what a person should know about the settings.
+fn remark(config: &Config) {
+    for note in config.notes() {
+        tracing::info!("{note}");
+    }
+    if config.public_key_is_enough() {
+        tracing::warn!(
+            "token.allow_public_key = \"any\": whoever reaches this port and knows the public key controls scheduling"
+        );
+    }
+}
+
+fn open_state(dir: &Path) -> Result<(StateFile, State), Exit> {
+    let (file, state, found) = StateFile::open(dir).map_err(|error| unusable(&error))?;
+    match found {
+        Found::Nothing => tracing::info!(dir = %dir.display(), "no state was kept: a first start"),
+        Found::Kept => {
+            tracing::info!(intents = state.intents.len(), fence = ?state.fence, "the state was kept")
+        }
+        Found::MovedAside(reason) => tracing::error!(
+            reason,
+            dir = %dir.display(),
+            "the state file is damaged; it was moved to {} and the node starts empty",
+            state::CORRUPT
+        ),
+    }
+    Ok((file, state))
+}
+
+fn unusable(error: &StateError) -> Exit {
+    let code = match error {
+        _ if error.io_kind() == Some(std::io::ErrorKind::PermissionDenied) => exit::NO_PERMISSION,
+        StateError::Writable { .. } => exit::NO_PERMISSION,
+        StateError::File(_) => exit::CANNOT_CREATE,
+        StateError::Io { .. } => exit::IO_ERROR,
+        StateError::InUse(_) => exit::TEMPORARY,
+    };
+    Exit::new(code, format!("state.dir: {error}"))
+}

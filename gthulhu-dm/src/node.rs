@@ -1,1 +1,181 @@
-//! See lib.rs.
+//! One thread owns what the node holds and what it sees; everybody else asks it.
+//!
+//! The engine is synchronous and has one writer, so it lives on a thread of its own, with the state file beside it.
+//! Handlers send a command and await the answer. Whoever waits at the same time shares one look at the processes,
+//! and when nobody asks the thread looks by itself, so that the table readers see stays fresh.
+
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use gthulhu_http::{files::FileError, health::Check};
+use gthulhu_lib::{
+    engine::Engine,
+    intent::set::IntentSet,
+    process::SourceError,
+    wire::{PodPids, StrategyRow},
+};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::{
+    fence::{Digest, Fence, Pair},
+    metrics::Metrics,
+    state::{State, StateFile},
+};
+
+mod rows;
+mod status;
+mod worker;
+
+use status::Status;
+use worker::Worker;
+
+/// How the thread works.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How often processes are looked up when nobody asks.
+    pub poll: Duration,
+    /// Whether a push without numbers may replace a numbered set.
+    pub accept_unnumbered: bool,
+}
+
+/// Why the node did not do what it was asked. In every case nothing has changed.
+#[derive(Debug, Error)]
+pub enum NodeError {
+    /// A newer set, or another one under the same numbers, is held.
+    #[error("epoch {}, generation {} is held", .0.epoch, .0.generation)]
+    Superseded(Pair),
+    /// The change could not be written to disk.
+    #[error("the change could not be stored")]
+    NotStored(#[source] FileError),
+    /// The processes could not be looked up.
+    #[error("processes could not be looked up: {0}")]
+    Scan(Arc<SourceError>),
+    /// The thread has ended.
+    #[error("the node's thread has ended")]
+    Ended,
+}
+
+/// What a DELETE names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removal {
+    /// Every intent.
+    All,
+    /// The intents of one pod.
+    Pod(String),
+    /// The rows of one process of a pod, until the next push.
+    Process {
+        /// The pod's uid.
+        pod: String,
+        /// The process id.
+        pid: u32,
+    },
+}
+
+/// What the node holds now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// Merkle root of the set, as every decision maker computes it.
+    pub merkle_root: Digest,
+    /// Our own digest of the set.
+    pub digest: Digest,
+    /// The numbers.
+    pub fence: Fence,
+}
+
+/// The rows for schedulers, leaders first. Cloning is cheap.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    rows: Arc<[StrategyRow]>,
+    leaders: usize,
+}
+
+impl Rows {
+    /// One row per task.
+    pub fn all(&self) -> &[StrategyRow] {
+        &self.rows
+    }
+
+    /// One row per process.
+    pub fn leaders(&self) -> &[StrategyRow] {
+        &self.rows[..self.leaders]
+    }
+}
+
+type Answer<T> = oneshot::Sender<Result<T, NodeError>>;
+
+enum Command {
+    Push(IntentSet, Option<Pair>, Answer<()>),
+    Remove(Removal, Answer<()>),
+    Holding(Answer<Holding>),
+    Rows(Answer<Rows>),
+    Pods(Answer<Vec<PodPids>>),
+}
+
+/// The way to the node's thread. The thread ends when the last of these is dropped.
+#[derive(Debug, Clone)]
+pub struct Node {
+    commands: mpsc::Sender<Command>,
+    status: Arc<Status>,
+}
+
+impl Node {
+    /// Starts the thread with what was kept. The receiver yields when the thread has ended, for whatever reason.
+    pub fn start(
+        engine: Engine,
+        file: StateFile,
+        state: State,
+        metrics: Metrics,
+        options: Options,
+    ) -> std::io::Result<(Node, oneshot::Receiver<()>)> {
+        let (commands, inbox) = mpsc::channel();
+        let (ended_sender, ended) = oneshot::channel();
+        let status = Arc::new(Status::new(engine.source_name()));
+        let worker = Worker::new(engine, file, state, metrics, Arc::clone(&status), options);
+        thread::Builder::new().name("node".to_owned()).spawn(move || {
+            // Dropped at the end, also when the thread panics.
+            let _ended = ended_sender;
+            worker.run(&inbox);
+        })?;
+        Ok((Node { commands, status }, ended))
+    }
+
+    /// Replaces the set, if the numbers allow it. It is on disk when this returns.
+    pub async fn push(&self, intents: IntentSet, pair: Option<Pair>) -> Result<(), NodeError> {
+        self.ask(|answer| Command::Push(intents, pair, answer)).await
+    }
+
+    /// Removes what is named; what is not there is removed already.
+    pub async fn remove(&self, removal: Removal) -> Result<(), NodeError> {
+        self.ask(|answer| Command::Remove(removal, answer)).await
+    }
+
+    /// What the node holds now.
+    pub async fn holding(&self) -> Result<Holding, NodeError> {
+        self.ask(Command::Holding).await
+    }
+
+    /// The strategy of every governed task, as of now.
+    pub async fn rows(&self) -> Result<Rows, NodeError> {
+        self.ask(Command::Rows).await
+    }
+
+    /// The processes of every pod, as of now.
+    pub async fn pods(&self) -> Result<Vec<PodPids>, NodeError> {
+        self.ask(Command::Pods).await
+    }
+
+    /// Whether the node can do its work.
+    pub fn checks(&self) -> Vec<Check> {
+        self.status.checks()
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, NodeError> {
+        let (sender, receiver) = oneshot::channel();
+        self.commands.send(command(sender)).map_err(|_| NodeError::Ended)?;
+        receiver.await.map_err(|_| NodeError::Ended)?
+    }
+}

@@ -99,6 +99,17 @@ pub enum StateError {
     InUse(PathBuf),
 }
 
+impl StateError {
+    /// What kind of failure the system reported, if it was one.
+    pub fn io_kind(&self) -> Option<ErrorKind> {
+        match self {
+            StateError::File(error) => error.io_kind(),
+            StateError::Io { source, .. } => Some(source.kind()),
+            StateError::Writable { .. } | StateError::InUse(_) => None,
+        }
+    }
+}
+
 /// The payload: plain JSON, so that a person can read it past the header.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -23,7 +23,7 @@ impl Default for Server {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Logging {
-    /// `error`, `warn`, `info`, `debug` or `trace`.
+    /// `error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,gthulhu_dm=debug`.
     pub level: String,
     /// Without effect: the log goes to standard error.
     pub path: String,
@@ -166,6 +166,8 @@ pub struct Node {
     pub poll: DurationText,
     /// The cgroup below which pods are found; empty: the usual kubepods roots.
     pub cgroup_root: String,
+    /// The proc file system to read: the host's, which a container may have mounted elsewhere.
+    pub proc_root: PathBuf,
     /// Whether a push without numbers may replace a numbered set.
     pub accept_unnumbered: bool,
 }
@@ -176,6 +178,7 @@ impl Default for Node {
             name: String::new(),
             poll: DurationText::new(Duration::from_secs(1)),
             cgroup_root: String::new(),
+            proc_root: PathBuf::from("/proc"),
             accept_unnumbered: false,
         }
     }

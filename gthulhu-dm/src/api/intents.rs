@@ -1,0 +1,71 @@
+//! `/api/v1/intents`: the set that this node holds.
+
+use std::sync::Arc;
+
+use gthulhu_http::{call::Call, error::HttpError, reply::Reply};
+use gthulhu_lib::{
+    intent::{digest::hex, set::IntentSet},
+    wire::{DeleteIntentsBody, IntentsBody, MerkleReply},
+};
+use http::StatusCode;
+
+use super::{App, BAD_BODY};
+use crate::{
+    auth::Caller,
+    fence::Pair,
+    node::{NodeError, Removal},
+};
+
+/// `POST`: all or nothing. What is wrong with one intent refuses the whole set, and nothing is stored.
+pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Reply, HttpError> {
+    let body: IntentsBody = call.json(BAD_BODY)?;
+    let pair =
+        Pair::parse(body.epoch, body.generation).map_err(|bad| HttpError::bad_request(bad.to_string()))?;
+    let intents = IntentSet::check(body.intents, &app.limits)
+        .map_err(|invalid| HttpError::unprocessable(invalid.field, invalid.rule))?;
+    let count = intents.len();
+    app.node.push(intents, pair).await.map_err(|error| refusal(error, "Failed to process intents"))?;
+    tracing::info!(intents = count, ?pair, client = caller.client_id, "a set of intents was pushed");
+    Ok(Reply::done())
+}
+
+/// `DELETE`: by pod, by process, or all.
+pub(super) async fn remove(app: Arc<App>, caller: Caller, call: Call) -> Result<Reply, HttpError> {
+    let body: DeleteIntentsBody = call.json(BAD_BODY)?;
+    let (removal, failed) = match (body.all, body.pod_id, body.pid) {
+        (Some(true), _, _) => (Removal::All, "Failed to delete all intents"),
+        (_, Some(pod), Some(pid)) if !pod.is_empty() => {
+            (Removal::Process { pod, pid }, "Failed to delete intent")
+        }
+        (_, Some(pod), None) if !pod.is_empty() => (Removal::Pod(pod), "Failed to delete intent"),
+        _ => return Err(HttpError::bad_request("PodID is required when 'all' is false")),
+    };
+    let shown = format!("{removal:?}");
+    app.node.remove(removal).await.map_err(|error| refusal(error, failed))?;
+    tracing::info!(removal = shown, client = caller.client_id, "intents were removed");
+    Ok(Reply::done())
+}
+
+/// `GET merkle`: hashes of the set held now, and the numbers it was pushed under.
+pub(super) async fn merkle(app: Arc<App>, _caller: Caller, _call: Call) -> Result<Reply, HttpError> {
+    let failed = |error| refusal(error, "Failed to get intent merkle root");
+    let holding = app.node.holding().await.map_err(failed)?;
+    let pair = holding.fence.held.map(|held| held.pair);
+    Ok(Reply::data(&MerkleReply {
+        root_hash: hex(&holding.merkle_root),
+        epoch: pair.map(|pair| pair.epoch),
+        generation: pair.map(|pair| pair.generation),
+        edited: Some(holding.fence.edited),
+        digest: Some(hex(&holding.digest)),
+    }))
+}
+
+fn refusal(error: NodeError, failed: &'static str) -> HttpError {
+    match error {
+        NodeError::Superseded(held) => {
+            let message = format!("this node holds epoch {}, generation {}", held.epoch, held.generation);
+            HttpError::conflict(message).with("heldEpoch", held.epoch).with("heldGeneration", held.generation)
+        }
+        other => HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, failed).caused_by(other),
+    }
+}

@@ -1,0 +1,239 @@
+//! The node's thread: commands in order, one scan for all who ask together, and a scan of its own when nobody does.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use gthulhu_lib::{
+    engine::{Engine, Refreshed},
+    intent::set::IntentSet,
+    process::SourceError,
+};
+
+use super::{Command, Holding, NodeError, Options, Removal, Rows, rows, status::Status};
+use crate::{
+    fence::Pair,
+    metrics::Metrics,
+    state::{State, StateFile},
+};
+
+type Scanned = Result<(), Arc<SourceError>>;
+
+pub(super) struct Worker {
+    engine: Engine,
+    file: StateFile,
+    /// What is on disk: what this node holds.
+    state: State,
+    /// Whether the engine works with `state`. If not, it could not look at processes when it was told, and is told
+    /// again at the next scan.
+    applied: bool,
+    /// The rows as they were last shown, while nothing has changed.
+    rows: Option<Rows>,
+    metrics: Metrics,
+    status: Arc<Status>,
+    options: Options,
+    scanned_at: Instant,
+    /// Whether the last scan worked.
+    seeing: bool,
+}
+
+/// How long a node without intents goes without looking at processes unasked.
+const IDLE: Duration = Duration::from_secs(3600);
+
+impl Worker {
+    pub(super) fn new(
+        engine: Engine,
+        file: StateFile,
+        state: State,
+        metrics: Metrics,
+        status: Arc<Status>,
+        options: Options,
+    ) -> Worker {
+        let scanned_at = Instant::now();
+        let (applied, seeing, rows) = (false, false, None);
+        Worker { engine, file, state, applied, rows, metrics, status, options, scanned_at, seeing }
+    }
+
+    /// Works until every sender is gone.
+    pub(super) fn run(mut self, inbox: &Receiver<Command>) {
+        let _ = self.scan();
+        let mut waiting = VecDeque::new();
+        loop {
+            match inbox.recv_timeout(self.pause()) {
+                Ok(command) => waiting.push_back(command),
+                Err(RecvTimeoutError::Timeout) => {
+                    // A failure is in the status, the log and the counters; the next try is one poll away.
+                    let _ = self.scan();
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            waiting.extend(inbox.try_iter());
+            self.answer(&mut waiting);
+        }
+    }
+
+    /// How long to wait for commands before looking at processes unasked.
+    fn pause(&self) -> Duration {
+        let idle = self.applied && self.seeing && self.state.intents.is_empty();
+        let every = if idle { IDLE } else { self.options.poll };
+        every.saturating_sub(self.scanned_at.elapsed())
+    }
+
+    /// Answers everybody who waits. Those who ask about processes share one scan: it begins after they asked, so it
+    /// is as fresh as they can expect. After a change in between, the next of them has a scan again.
+    fn answer(&mut self, waiting: &mut VecDeque<Command>) {
+        let mut shared: Option<Scanned> = None;
+        for command in waiting.drain(..) {
+            // A caller who has gone away does not want the answer, hence the ignored results.
+            match command {
+                Command::Push(intents, pair, answer) => {
+                    shared = None;
+                    let _ = answer.send(self.push(intents, pair));
+                }
+                Command::Remove(removal, answer) => {
+                    shared = None;
+                    let _ = answer.send(self.remove(&removal));
+                }
+                Command::Holding(answer) => {
+                    let _ = answer.send(Ok(self.holding()));
+                }
+                Command::Rows(answer) => {
+                    let scanned = shared.get_or_insert_with(|| self.scan()).clone();
+                    let _ = answer.send(scanned.map(|()| self.rows()).map_err(NodeError::Scan));
+                }
+                Command::Pods(answer) => {
+                    let scanned = shared.get_or_insert_with(|| self.scan()).clone();
+                    let pods = scanned.map(|()| rows::of_pods(&self.engine)).map_err(NodeError::Scan);
+                    let _ = answer.send(pods);
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, intents: IntentSet, pair: Option<Pair>) -> Result<(), NodeError> {
+        let judged = self.state.fence.judge(pair, intents.digest(), self.options.accept_unnumbered);
+        let fence = judged.map_err(|held| {
+            self.metrics.superseded_pushes.inc();
+            NodeError::Superseded(held)
+        })?;
+        let next = State { fence, intents, muted: Vec::new() };
+        if next != self.state {
+            // A node that cannot see its processes must not say that it governs them.
+            self.scan().map_err(NodeError::Scan)?;
+        }
+        self.replace(next)?;
+        self.metrics.pushes.inc();
+        Ok(())
+    }
+
+    fn remove(&mut self, removal: &Removal) -> Result<(), NodeError> {
+        let mut next = self.state.clone();
+        match removal {
+            Removal::All => {
+                next.intents = IntentSet::default();
+                next.muted.clear();
+            }
+            Removal::Pod(pod) => next.intents = next.intents.without_pod(pod),
+            Removal::Process { pod, pid } => {
+                self.scan().map_err(NodeError::Scan)?;
+                next.muted.extend(rows::governed_task(&self.engine, pod, *pid));
+                next.muted.sort();
+                next.muted.dedup();
+            }
+        }
+        if next != self.state {
+            next.fence = next.fence.edit();
+        }
+        self.replace(next)
+    }
+
+    /// Makes `next` what this node holds: first on disk, then in memory.
+    fn replace(&mut self, next: State) -> Result<(), NodeError> {
+        if next == self.state {
+            return Ok(());
+        }
+        let saved = self.file.save(&next);
+        self.status.stored(saved.as_ref().map(|&()| ()).map_err(ToString::to_string));
+        saved.map_err(NodeError::NotStored)?;
+        self.state = next;
+        self.applied = false;
+        // From here on the change holds, even if this scan fails: then a later one applies it.
+        let _ = self.scan();
+        Ok(())
+    }
+
+    /// Looks at the processes, and tells status, metrics and log what came of it.
+    fn scan(&mut self) -> Scanned {
+        let started = Instant::now();
+        let outcome = if self.applied { self.engine.refresh() } else { self.apply() };
+        self.scanned_at = Instant::now();
+        self.metrics.scanned(self.scanned_at - started);
+        let outcome = outcome.map_err(Arc::new);
+        self.seeing = outcome.is_ok();
+        let news = self.status.scanned(outcome.as_ref().map(|_| ()).map_err(|error| chain(error)));
+        match &outcome {
+            Ok(_) if news => tracing::info!("processes can be looked up again"),
+            Ok(_) => {}
+            Err(error) => {
+                self.metrics.scan_failures.inc();
+                if news {
+                    tracing::error!(error = chain(error), "processes cannot be looked up; trying again");
+                }
+            }
+        }
+        if outcome.as_ref().is_ok_and(|refreshed| refreshed.processes_changed) {
+            self.rows = None;
+        }
+        self.show();
+        outcome.map(|_| ())
+    }
+
+    /// Gives the engine what this node holds.
+    fn apply(&mut self) -> Result<Refreshed, SourceError> {
+        let refreshed = self.engine.apply(self.state.intents.clone())?;
+        for muted in &self.state.muted {
+            if rows::is_there(&self.engine, muted) {
+                self.engine.mute(&muted.pod, muted.pid);
+            }
+        }
+        self.applied = true;
+        self.rows = None;
+        Ok(refreshed)
+    }
+
+    fn holding(&self) -> Holding {
+        let State { fence, intents, .. } = &self.state;
+        Holding { merkle_root: intents.merkle_root(), digest: intents.digest(), fence: *fence }
+    }
+
+    fn rows(&mut self) -> Rows {
+        self.rows.get_or_insert_with(|| rows::of_tasks(&self.engine)).clone()
+    }
+
+    fn show(&self) {
+        let counters = self.engine.counters();
+        let pair = self.state.fence.held.map(|held| held.pair);
+        let rows = [
+            (&self.metrics.intents, self.state.intents.len() as u64),
+            (&self.metrics.governed_tasks, counters.tasks as u64),
+            (&self.metrics.refused_cgroups, counters.left_out.refused),
+            (&self.metrics.unreadable_processes, counters.left_out.unreadable),
+            (&self.metrics.epoch, pair.map_or(0, |pair| pair.epoch)),
+            (&self.metrics.generation, pair.map_or(0, |pair| pair.generation)),
+        ];
+        for (gauge, value) in rows {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+/// An error and its cause in one line.
+fn chain(error: &SourceError) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}

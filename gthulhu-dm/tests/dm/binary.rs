@@ -1,0 +1,1 @@
+//! The program itself: started, asked, killed, started again.

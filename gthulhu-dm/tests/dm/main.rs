@@ -1,0 +1,9 @@
+//! The decision maker as its callers see it: over HTTP with a planted proc file system, and as a real process.
+
+mod binary;
+mod config;
+mod golden;
+mod hostile;
+mod node;
+mod rig;
+mod tree;
