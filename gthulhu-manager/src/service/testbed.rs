@@ -96,7 +96,7 @@ impl Bed {
     fn open(dir: TempDir) -> Self {
         let store = Arc::new(RedbStore::open(&dir.path().join("manager.redb")).unwrap());
         let outside = Arc::new(Outside::default());
-        let rules = Rules { access_ttl: Duration::from_hours(3), limits: Limits::default() };
+        let rules = Rules { access_ttl: Duration::from_secs(3 * 3600), limits: Limits::default() };
         let service = Service::open(
             Arc::clone(&store) as _,
             Arc::clone(&outside) as _,
@@ -119,9 +119,11 @@ impl Bed {
         self.service.login(username, PASSWORD).unwrap()
     }
 
-    /// The administrator's grant.
+    /// The administrator's grant, without the work of a login.
     pub(super) fn admin<K: Needs>(&self) -> Granted<K> {
-        self.service.grant(&self.login(ADMIN)).unwrap()
+        let state = self.service.world.state();
+        let claims = Claims::new(&state.user_named(ADMIN).unwrap().value, 0, Duration::ZERO);
+        self.service.grant(&claims).unwrap()
     }
 
     /// Adds a user with [`PASSWORD`], who holds one role of his own with these policies.

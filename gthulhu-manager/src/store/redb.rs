@@ -4,6 +4,8 @@
 //! operation the store accepts nothing more: a sync that failed once may report success when tried again, without the
 //! data ever having reached the disk. The way out is to restart, which reads what really is there.
 
+#[cfg(test)]
+mod faults;
 mod open;
 mod tables;
 #[cfg(test)]

@@ -18,12 +18,15 @@ pub(super) fn open(path: &Path) -> Result<Database, OpenError> {
     if !path.try_exists().map_err(|source| io_error(path, source))? {
         create(path)?;
     }
-    let length = fs::metadata(path).map_err(|source| io_error(path, source))?.len();
-    if length == 0 {
+    let metadata = fs::metadata(path).map_err(|source| io_error(path, source))?;
+    if metadata.len() == 0 {
         // The database would take an empty file for a new one, and everything that was in it for never written.
         return Err(refused(path, "the file is empty"));
     }
-    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|source| io_error(path, source))?;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        // Some volumes widen the mode of every file when they are mounted.
+        fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|source| io_error(path, source))?;
+    }
     // Debug builds of the database assert where release builds return an error; both mean a damaged file.
     catch_unwind(AssertUnwindSafe(|| existing(path)))
         .unwrap_or_else(|_| Err(refused(path, "the file is damaged beyond checking")))
