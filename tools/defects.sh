@@ -32,8 +32,14 @@ mkdir -p "$tree" "$CARGO_TARGET_DIR/debug"
 tar -cf - --exclude=./target --exclude=./.git . | tar -xf - -C "$tree"
 renew
 if [ ! -d "$CARGO_TARGET_DIR/debug/deps" ] && [ -d target/debug/deps ]; then
-    # Only what does not change: the dependencies.
-    tar -C target/debug -cf - --exclude='*gthulhu*' .fingerprint build deps | tar -xf - -C "$CARGO_TARGET_DIR/debug"
+    # A head start: compiled dependencies, which no patch changes. Without them, or if a build is changing them
+    # just now, they are compiled again.
+    seed() {
+        cd target/debug && find .fingerprint build deps -type f ! -path '*gthulhu*' \
+            \( ! -path 'deps/*' -o -name '*.rlib' -o -name '*.rmeta' -o -name '*.so' -o -name '*.d' \) -print0 |
+            tar -cf - --null -T - | tar -xf - -C "$CARGO_TARGET_DIR/debug"
+    }
+    (seed 2>/dev/null) || rm -rf "$CARGO_TARGET_DIR"
 fi
 
 declare -A sound

@@ -17,6 +17,7 @@ packages() {
     command -v patch >/dev/null || echo patch
 }
 
+# Installs the packages, or notes them as missing and fails.
 from_apt() {
     [ $# -eq 0 ] && return
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
@@ -25,6 +26,7 @@ from_apt() {
         apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null && return
     fi
     missing+=("$* (as root: apt-get install $*)")
+    return 1
 }
 
 rust_is_new_enough() {
@@ -34,7 +36,8 @@ rust_is_new_enough() {
 }
 
 rust() {
-    if ! command -v cargo >/dev/null && [ "$(id -u)" -eq 0 ] && apt-cache show rustup >/dev/null 2>&1; then
+    if ! command -v cargo >/dev/null && [ "$(id -u)" -eq 0 ] &&
+        apt-cache policy rustup 2>/dev/null | grep -q 'Candidate: [0-9]'; then
         from_apt rustup && rustup default stable
     fi
     rust_is_new_enough || missing+=("Rust $rust_version or newer (https://rustup.rs)")
@@ -54,7 +57,7 @@ deny() {
 }
 
 # shellcheck disable=SC2046 # the words are package names
-from_apt $(packages "$1")
+from_apt $(packages "$1") || true
 rust
 if [ "$1" = test ] && [ ${#missing[@]} -eq 0 ]; then
     component fmt rustfmt
