@@ -1,1 +1,121 @@
-//! The loop.
+//! The thin loop around the machine: performs its calls, keeps its time, shows and stores what it notes.
+
+mod run;
+mod status;
+
+use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
+use std::sync::Arc;
+
+use gthulhu_lib::intent::set::IntentSet;
+use gthulhu_lib::wire::PodsPidsReply;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::client::DmClient;
+use super::machine::{Failure, FailureKind, Options};
+use super::{Endpoint, NodeName};
+use crate::domain::NodeAck;
+
+pub use status::{HeldSet, NodeStatus, NodesStatus};
+
+/// Why a port could not do its work; logged.
+pub type PortError = Box<dyn Error + Send + Sync>;
+
+/// Where epochs come from. Called outside the loop, on a thread that may block.
+pub trait EpochSource: Send + Sync + 'static {
+    /// Makes sure that this manager is the only pusher, and takes an epoch greater than `above` that no one was
+    /// ever given before.
+    fn next_epoch(&self, above: u64) -> Result<u64, PortError>;
+}
+
+/// Where the answers of nodes are kept. Called outside the loop, on a thread that may block.
+pub trait AckSink: Send + Sync + 'static {
+    /// Stores the last answer of each of these nodes; no two are from the same node.
+    fn record(&self, acks: &[NodeAck]) -> Result<(), PortError>;
+}
+
+/// Why the processes of a node cannot be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PodsPidsError {
+    /// No dm is known for the node.
+    #[error("no decision maker is known for node {0}")]
+    UnknownNode(String),
+    /// There is no connection to the node's dm.
+    #[error("decision maker cannot be reached: {0}")]
+    Unreachable(String),
+    /// The node's dm did not answer in time.
+    #[error("decision maker did not answer: {0}")]
+    TimedOut(String),
+    /// The node's dm answered with an error or with nonsense.
+    #[error("decision maker gave no usable answer: {0}")]
+    BadAnswer(String),
+}
+
+/// The way in: says what nodes there are and what they should hold, and sees how they are. Clones share one loop,
+/// which ends when the last of them is gone.
+#[derive(Clone)]
+pub struct NodesHandle {
+    client: Arc<DmClient>,
+    inputs: Arc<Inputs>,
+    status: watch::Receiver<Arc<NodesStatus>>,
+}
+
+/// What the loop is told; only the latest word counts.
+struct Inputs {
+    endpoints: watch::Sender<BTreeMap<NodeName, Arc<Endpoint>>>,
+    desired: watch::Sender<HashMap<NodeName, Arc<IntentSet>>>,
+}
+
+/// Starts the loop. It ends when the last handle is gone, after storing what is still to be stored.
+pub fn spawn(
+    options: Options,
+    client: DmClient,
+    epochs: Arc<dyn EpochSource>,
+    acks: Arc<dyn AckSink>,
+) -> (NodesHandle, JoinHandle<()>) {
+    let client = Arc::new(client);
+    let (endpoints, endpoints_seen) = watch::channel(BTreeMap::new());
+    let (desired, desired_seen) = watch::channel(HashMap::new());
+    let (publisher, status) = watch::channel(Arc::default());
+    let inputs = run::Watched { endpoints: endpoints_seen, desired: desired_seen };
+    let run = run::Run::new(options, Arc::clone(&client), epochs, acks, publisher);
+    let task = tokio::spawn(run.until_unheard(inputs));
+    (NodesHandle { client, inputs: Arc::new(Inputs { endpoints, desired }), status }, task)
+}
+
+impl NodesHandle {
+    /// Says where all dms are. Each new or moved one is compared at once; those left out are forgotten.
+    pub fn endpoints(&self, endpoints: BTreeMap<NodeName, Arc<Endpoint>>) {
+        self.inputs.endpoints.send_replace(endpoints);
+    }
+
+    /// Says what all nodes should hold; a node that is left out should hold nothing.
+    pub fn desired(&self, sets: HashMap<String, Arc<IntentSet>>) {
+        self.inputs.desired.send_replace(sets.into_iter().map(|(node, set)| (node.into(), set)).collect());
+    }
+
+    /// How the nodes are now.
+    pub fn status(&self) -> Arc<NodesStatus> {
+        Arc::clone(&self.status.borrow())
+    }
+
+    /// How the nodes are, to be waited on.
+    pub fn changed(&self) -> watch::Receiver<Arc<NodesStatus>> {
+        self.status.clone()
+    }
+
+    /// Asks the node's dm for its pods and their processes.
+    pub async fn pods_pids(&self, node: &str) -> Result<PodsPidsReply, PodsPidsError> {
+        let endpoint = self.inputs.endpoints.borrow().get(node).cloned();
+        let endpoint = endpoint.ok_or_else(|| PodsPidsError::UnknownNode(node.to_owned()))?;
+        self.client.pods_pids(&endpoint).await.map_err(|Failure { kind, message }| match kind {
+            FailureKind::Unreachable => PodsPidsError::Unreachable(message),
+            FailureKind::TimedOut => PodsPidsError::TimedOut(message),
+            FailureKind::BadAnswer => PodsPidsError::BadAnswer(message),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

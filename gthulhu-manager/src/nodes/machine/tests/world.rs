@@ -30,6 +30,8 @@ enum Step {
     Health(usize, Health),
     /// Requests still reach the dm; its answers are lost.
     Mute(usize, bool),
+    /// What was sent to the dm while it hung arrives now, long given up.
+    Arrive(usize),
     /// Someone removes everything on the dm itself.
     Edit(usize),
     /// The dm loses its disk.
@@ -107,6 +109,8 @@ struct World {
     desired: [usize; NODES],
     /// Calls that hang: they end by being cancelled, or never.
     hanging: HashMap<CallId, NodeName>,
+    /// Requests that the network still carries.
+    late: Vec<(usize, Request)>,
     /// The last pair sent to each node, and its set.
     last_sent: BTreeMap<NodeName, (Pair, Arc<IntentSet>)>,
 }
@@ -122,6 +126,7 @@ impl World {
             listed: [true; NODES],
             desired: [0; NODES],
             hanging: HashMap::new(),
+            late: Vec::new(),
             last_sent: BTreeMap::new(),
         };
         world.restart();
@@ -153,6 +158,7 @@ impl World {
             }
             Step::Health(node, health) => self.dms[node].health = health,
             Step::Mute(node, muted) => self.dms[node].muted = muted,
+            Step::Arrive(node) => self.arrive(node),
             Step::Edit(node) => {
                 self.dms[node].holds = set("");
                 self.dms[node].edited = true;
@@ -223,16 +229,26 @@ impl World {
     fn call(&mut self, node: &NodeName, call: CallId, request: &Request) -> Option<Outcome> {
         assert!(!self.hanging.values().any(|other| other == node), "{node} has two calls at a time");
         self.check_order(node, request);
-        let dm = &mut self.dms[node.parse::<usize>().unwrap()];
+        let number = node.parse::<usize>().unwrap();
+        let dm = &mut self.dms[number];
         let answer = match dm.health {
             Health::Refusing => return Some(failure(FailureKind::Unreachable)),
-            Health::Hanging => None,
+            Health::Hanging => {
+                self.late.push((number, request.clone()));
+                None
+            }
             Health::Serving => Some(dm.serve(request)).filter(|_| !dm.muted),
         };
         if answer.is_none() {
             self.hanging.insert(call, Arc::clone(node));
         }
         answer
+    }
+
+    fn arrive(&mut self, node: usize) {
+        for (_, request) in self.late.extract_if(.., |(number, _)| *number == node) {
+            self.dms[node].serve(&request);
+        }
     }
 
     fn check_order(&mut self, node: &NodeName, request: &Request) {
@@ -243,11 +259,12 @@ impl World {
         }
     }
 
-    /// Everyone serves, and enough time passes for every delay and for the safety net.
+    /// Everyone serves, nothing is left in the network, and enough time passes for every delay and for the safety net.
     fn settle(&mut self) {
-        for dm in &mut self.dms {
-            dm.health = Health::Serving;
-            dm.muted = false;
+        for node in 0..NODES {
+            self.arrive(node);
+            self.dms[node].health = Health::Serving;
+            self.dms[node].muted = false;
         }
         self.pass(Duration::from_secs(120));
     }
@@ -273,6 +290,7 @@ fn a_step() -> impl Strategy<Value = Step> {
         1 => (0..NODES).prop_map(Step::NodeGone),
         4 => (0..NODES, health).prop_map(|(node, health)| Step::Health(node, health)),
         2 => (0..NODES, any::<bool>()).prop_map(|(node, muted)| Step::Mute(node, muted)),
+        2 => (0..NODES).prop_map(Step::Arrive),
         1 => (0..NODES).prop_map(Step::Edit),
         1 => (0..NODES).prop_map(Step::Forget),
         1 => (0..NODES).prop_map(Step::Intrude),
