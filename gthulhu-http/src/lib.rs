@@ -1,4 +1,25 @@
-//! What every Gthulhu daemon needs around its own work.
+//! What every Gthulhu daemon needs around its own work: a listener, routes that know who may call them, replies to
+//! the byte, keys and tokens, a client, configuration, logs and an orderly end. It knows no intent, pod or strategy,
+//! and it is the only crate that names hyper, ring, jsonwebtoken, rcgen and rsa.
+//!
+//! A request on its way through a daemon:
+//!
+//! ```text
+//! server ── limits ──> router ──> route: Policy::admit(head) ──> body ──> handler(app, grant, call)
+//!                        │                │                        │            │
+//!                        └────────────────┴── error::HttpError ────┴────────────┤
+//!                                                  │                            │
+//!                              {"success":false,…} or RFC 9457           reply::Reply
+//! ```
+//!
+//! A daemon's life, read from its `main`: [`settings`] finds and reads the configuration, [`logs`] starts the log,
+//! [`shutdown`] listens for signals, [`server::bind`] takes the port, [`router::Router`] is built from
+//! [`route::Route`]s and [`health::health_routes`], [`server::serve`] works until asked to stop, and [`exit`] says
+//! how it went.
+//!
+//! Where to look: the wire is in [`json`], [`reply`] and [`error`]; who may do what is a [`route::Policy`]; secrets
+//! live in [`keys`], [`tokens`], [`certs`], [`random`] and [`files`]; calls to other daemons go through [`client`];
+//! tests of daemons start from the `testkit` (feature `test-kit`).
 
 pub mod call;
 pub mod certs;
