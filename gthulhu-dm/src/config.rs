@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use gthulhu_http::exit::{self, Exit};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -49,6 +50,12 @@ impl Refused {
     /// A refusal of `key`.
     pub fn new(key: &'static str, rule: impl Into<String>) -> Self {
         Refused { key, rule: rule.into() }
+    }
+}
+
+impl From<Refused> for Exit {
+    fn from(refused: Refused) -> Exit {
+        Exit::new(exit::CONFIG, refused.to_string())
     }
 }
 

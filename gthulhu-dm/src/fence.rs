@@ -86,12 +86,11 @@ impl Fence {
             (None, Some(pair)) => accepted(Some(Held { pair, pushed: digest })),
             (Some(held), Some(pair)) if pair > held.pair => accepted(Some(Held { pair, pushed: digest })),
             (Some(held), Some(pair)) if pair == held.pair && digest == held.pushed => accepted(Some(held)),
-            (Some(held), Some(_)) => Err(held.pair),
             // The numbers stay: they still say what the numbered manager believes this node has.
             (Some(held), None) if accept_unnumbered => {
                 Ok(Fence { held: Some(held), edited: digest != held.pushed })
             }
-            (Some(held), None) => Err(held.pair),
+            (Some(held), _) => Err(held.pair),
         }
     }
 

@@ -35,7 +35,7 @@ pub mod state;
 
 use api::App;
 use auth::Tokens;
-use config::{Config, Refused};
+use config::Config;
 use identity::Identity;
 use metrics::Metrics;
 use node::Node;
@@ -47,7 +47,7 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
     logs::init(&config.logging.level, logs::Format::Auto)
         .map_err(|error| Exit::new(exit::CONFIG, format!("logging.level: {error}")))?;
     remark(&config);
-    let tokens = Tokens::new(&auth::load_key(&config.token).map_err(refused)?, &config.token);
+    let tokens = Tokens::new(&auth::load_key(&config.token)?, &config.token);
     let identity = Identity::of_this_machine(&config.node, settings::environment);
     let metrics = Metrics::new(&identity.machine_id, config.metrics.compat_names)
         .map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
@@ -85,12 +85,8 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
 fn load(files: &FileArgs) -> Result<Config, Exit> {
     let path = settings::locate("DM", "dm_config", files, settings::environment)?;
     let config: Config = settings::load("DM", &path, settings::environment)?;
-    config.check().map_err(refused)?;
+    config.check()?;
     Ok(config)
-}
-
-fn refused(refused: Refused) -> Exit {
-    Exit::new(exit::CONFIG, refused.to_string())
 }
 
 /// Tells what a person should know about the settings.
@@ -110,7 +106,14 @@ fn open_state(dir: &Path) -> Result<(StateFile, State), Exit> {
     match found {
         Found::Nothing => tracing::info!(dir = %dir.display(), "no state was kept: a first start"),
         Found::Kept => {
-            tracing::info!(intents = state.intents.len(), fence = ?state.fence, "the state was kept")
+            let pair = state.fence.held.map(|held| held.pair);
+            tracing::info!(
+                intents = state.intents.len(),
+                epoch = pair.map(|pair| pair.epoch),
+                generation = pair.map(|pair| pair.generation),
+                edited = state.fence.edited,
+                "the state was kept"
+            );
         }
         Found::MovedAside(reason) => tracing::error!(
             reason,

@@ -14,17 +14,15 @@ use std::{
 };
 
 use gthulhu_http::files::{self, FileError};
-use gthulhu_lib::{
-    intent::{Limits, digest::hex, set::IntentSet},
-    wire::IntentBody,
-};
+use gthulhu_lib::intent::set::IntentSet;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::fence::{Digest, Fence, Held, Pair};
+use crate::fence::Fence;
 
 pub mod format;
+mod payload;
 
 /// The file's name.
 pub const FILE: &str = "dm-state";
@@ -110,24 +108,6 @@ impl StateError {
     }
 }
 
-/// The payload: plain JSON, so that a person can read it past the header.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    held: Option<StoredHeld>,
-    edited: bool,
-    intents: Vec<IntentBody>,
-    muted: Vec<Muted>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredHeld {
-    epoch: u64,
-    generation: u64,
-    pushed: String,
-}
-
 /// The state file of one directory, locked against a second decision maker while this value lives.
 #[derive(Debug)]
 pub struct StateFile {
@@ -164,7 +144,7 @@ impl StateFile {
 
     /// Replaces the file: when this returns, the state is on disk.
     pub fn save(&self, state: &State) -> Result<(), FileError> {
-        files::write_atomic(&self.path, &format::seal(&encode(state)), files::PRIVATE_FILE)
+        files::write_atomic(&self.path, &format::seal(&payload::encode(state)), files::PRIVATE_FILE)
     }
 }
 
@@ -227,55 +207,10 @@ fn read(path: &Path) -> Result<Content, StateError> {
     }
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)).map_err(failed)?;
-    Ok(match format::unseal(&bytes).map_err(|damage| damage.to_string()).and_then(decode) {
+    Ok(match format::unseal(&bytes).map_err(|damage| damage.to_string()).and_then(payload::decode) {
         Ok(state) => Content::Whole(state),
         Err(reason) => Content::Damaged(reason),
     })
-}
-
-fn encode(state: &State) -> Vec<u8> {
-    let stored = Stored {
-        held: state.fence.held.map(|held| StoredHeld {
-            epoch: held.pair.epoch,
-            generation: held.pair.generation,
-            pushed: hex(&held.pushed),
-        }),
-        edited: state.fence.edited,
-        intents: state.intents.to_wire(),
-        muted: state.muted.clone(),
-    };
-    serde_json::to_vec(&stored).expect("strings, numbers and maps with string keys always serialise")
-}
-
-fn decode(payload: &[u8]) -> Result<State, String> {
-    let stored: Stored = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
-    let held = stored.held.map(StoredHeld::check).transpose()?;
-    // Checked against the widest limits: what was accepted once is served, even if the limits have been narrowed.
-    let limits = Limits { accept_any_priority: true };
-    let intents = IntentSet::check(stored.intents, &limits).map_err(|invalid| invalid.to_string())?;
-    Ok(State { fence: Fence { held, edited: stored.edited }, intents, muted: stored.muted })
-}
-
-impl StoredHeld {
-    fn check(self) -> Result<Held, String> {
-        let pair = Pair::parse(Some(self.epoch), Some(self.generation)).map_err(|bad| bad.to_string())?;
-        let pair = pair.ok_or("the pair is missing")?;
-        let pushed = unhex(&self.pushed).ok_or("pushed must be 64 hexadecimal digits")?;
-        Ok(Held { pair, pushed })
-    }
-}
-
-fn unhex(text: &str) -> Option<Digest> {
-    let digits = text.as_bytes();
-    let mut digest = Digest::default();
-    if digits.len() != 2 * digest.len() {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |at: usize| char::from(pair[at]).to_digit(16);
-        *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
-    }
-    Some(digest)
 }
 
 #[cfg(test)]

@@ -25,7 +25,13 @@ pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Re
         .map_err(|invalid| HttpError::unprocessable(invalid.field, invalid.rule))?;
     let count = intents.len();
     app.node.push(intents, pair).await.map_err(|error| refusal(error, "Failed to process intents"))?;
-    tracing::info!(intents = count, ?pair, client = caller.client_id, "a set of intents was pushed");
+    tracing::info!(
+        intents = count,
+        epoch = pair.map(|pair| pair.epoch),
+        generation = pair.map(|pair| pair.generation),
+        client = caller.client_id,
+        "a set of intents was pushed"
+    );
     Ok(Reply::done())
 }
 

@@ -1,8 +1,13 @@
 use std::collections::BTreeMap;
 
+use gthulhu_lib::{intent::Limits, wire::IntentBody};
 use tempfile::TempDir;
 
-use super::*;
+use super::{
+    payload::{decode, encode},
+    *,
+};
+use crate::fence::{Held, Pair};
 
 fn body(pod: &str, priority: i64) -> IntentBody {
     IntentBody {

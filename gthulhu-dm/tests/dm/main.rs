@@ -1,5 +1,7 @@
 //! The decision maker as its callers see it: over HTTP with a planted proc file system, and as a real process.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
+
 mod binary;
 mod config;
 mod golden;
