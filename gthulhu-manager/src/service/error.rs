@@ -122,3 +122,25 @@ impl From<CommitError> for ServiceError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_failing_is_for_later_and_damage_is_ours() {
+        let later = ErrorKind::Unavailable(Duration::from_secs(5));
+        assert_eq!(ServiceError::from(StoreError::Poisoned).kind(), later);
+        assert_eq!(ServiceError::from(StoreError::Failed("x".into())).kind(), later);
+        let damaged = StoreError::Damaged { object: "user/1".into(), reason: "short".into() };
+        assert_eq!(ServiceError::from(damaged).kind(), ErrorKind::Internal);
+    }
+
+    #[test]
+    fn a_broken_rule_names_the_field_and_reads_as_a_sentence() {
+        let weak = ServiceError::from(WeakPassword::Length);
+        assert_eq!(weak.to_string(), "newPassword must have 15 to 128 characters");
+        let rule = "must have 15 to 128 characters".to_string();
+        assert_eq!(weak.kind(), ErrorKind::Unprocessable { field: "newPassword".into(), rule });
+    }
+}

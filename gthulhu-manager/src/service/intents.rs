@@ -138,12 +138,12 @@ impl Service {
 
     /// Does the intent's node hold exactly this?
     pub(super) fn accepted(&self, intent: &DerivedIntent) -> bool {
-        self.node_states.holds(intent.node(), &intent.id, &intent.body())
+        self.node_states.holds(intent.node(), &intent.body())
     }
 
     fn listed(&self, intent: &DerivedIntent) -> ListedIntent {
         let (node, body) = (intent.node(), intent.body());
-        let accepted = self.node_states.holds(node, &intent.id, &body);
+        let accepted = self.node_states.holds(node, &body);
         ListedIntent {
             id: intent.id,
             strategy: intent.strategy.id,

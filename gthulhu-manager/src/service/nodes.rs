@@ -19,3 +19,21 @@ impl Service {
         node.cloned().ok_or_else(missing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::service::testbed::{Bed, pods};
+
+    #[test]
+    fn an_unknown_node_is_told_from_one_that_is_not_known_yet() {
+        let bed = Bed::new();
+        let names: Vec<_> = bed.service.nodes(&bed.admin()).into_iter().map(|node| node.name).collect();
+        assert_eq!(names, ["n1", "n2"]);
+        assert_eq!(bed.service.node(&bed.admin(), "n2").unwrap().name, "n2");
+        assert_eq!(bed.service.node(&bed.admin(), "n3").unwrap_err().to_string(), "node not found");
+        bed.outside.pods(pods(), false);
+        assert!(bed.service.node(&bed.admin(), "n2").is_ok());
+        let error = bed.service.node(&bed.admin(), "n3").unwrap_err();
+        assert_eq!(error.to_string(), "the view of the cluster is not complete: pods are being read");
+    }
+}

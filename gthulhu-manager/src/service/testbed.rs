@@ -1,7 +1,7 @@
 //! What the tests of the service share: a service on a real store file, a cluster and nodes that say what they are
 //! told, and the first administrator logged in.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::ports::NodeStates;
 use super::{Claims, Granted, Needs, Rules, Service, ServiceError, StrategyInput, new_id};
-use crate::cluster::{Cluster, ClusterView};
+use crate::cluster::{Cluster, ClusterNode, ClusterView, NodeHealth};
 use crate::domain::{PasswordHash, Policy, Role, Status, User};
 use crate::store::audit::{Head, Origin};
 use crate::store::redb::RedbStore;
@@ -28,8 +28,7 @@ pub(super) const PASSWORD: &str = "a password for tests";
 #[derive(Default)]
 pub(super) struct Outside {
     view: Mutex<Arc<ClusterView>>,
-    held: Mutex<HashSet<(String, Id)>>,
-    bodies: Mutex<HashMap<Id, IntentBody>>,
+    held: Mutex<HashMap<String, Vec<IntentBody>>>,
     errors: Mutex<HashMap<String, String>>,
 }
 
@@ -44,9 +43,8 @@ impl Cluster for Outside {
 }
 
 impl NodeStates for Outside {
-    fn holds(&self, node: &str, id: &Id, body: &IntentBody) -> bool {
-        self.held.lock().unwrap().contains(&(node.to_string(), *id))
-            && self.bodies.lock().unwrap().get(id) == Some(body)
+    fn holds(&self, node: &str, intent: &IntentBody) -> bool {
+        self.held.lock().unwrap().get(node).is_some_and(|held| held.contains(intent))
     }
 
     fn last_error(&self, node: &str) -> Option<String> {
@@ -54,16 +52,18 @@ impl NodeStates for Outside {
     }
 
     fn generation(&self, node: &str) -> u64 {
-        u64::from(self.held.lock().unwrap().iter().any(|(holder, _)| holder == node))
+        u64::from(self.held.lock().unwrap().contains_key(node))
     }
 }
 
 impl Outside {
-    /// The cluster has these pods now.
+    /// The cluster has these pods now, and their nodes.
     pub(super) fn pods(&self, pods: Vec<Pod>, complete: bool) {
+        let names: BTreeSet<_> = pods.iter().filter_map(|pod| pod.node.clone()).collect();
+        let nodes = names.into_iter().map(|name| ClusterNode { name, status: NodeHealth::Ready }).collect();
         let reason = (!complete).then(|| "pods are being read".to_string());
         let pods = pods.into_iter().map(Arc::new).collect();
-        *self.view.lock().unwrap() = Arc::new(ClusterView { pods, complete, reason, nodes: vec![] });
+        *self.view.lock().unwrap() = Arc::new(ClusterView { pods, nodes, complete, reason });
     }
 
     pub(super) fn fail(&self, node: &str, error: &str) {
@@ -171,10 +171,8 @@ impl Bed {
 
     /// `node` accepts everything that it should hold.
     pub(super) fn accept(&self, node: &str) {
-        for intent in self.service.picture().intents().iter().filter(|intent| intent.node() == node) {
-            self.outside.held.lock().unwrap().insert((node.into(), intent.id));
-            self.outside.bodies.lock().unwrap().insert(intent.id, intent.body());
-        }
+        let intents = self.service.desired().unwrap().remove(node).unwrap_or_default();
+        self.outside.held.lock().unwrap().insert(node.into(), intents);
     }
 
     /// The names of the pods that each node should hold intents for.
