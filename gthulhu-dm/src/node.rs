@@ -179,3 +179,6 @@ impl Node {
         receiver.await.map_err(|_| NodeError::Ended)?
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The thread, with a source of processes that the test holds in its hand.
+
+use std::{
+    os::fd::BorrowedFd,
+    sync::mpsc::{self, Receiver, Sender},
+};
+
+use gthulhu_lib::{
+    engine::EngineOptions,
+    intent::Limits,
+    process::{Changes, Governed, Located, ProcessSource, Snapshot, SourceError},
+    wire::IntentBody,
+};
+use tempfile::TempDir;
+
+use super::*;
+
+/// Says when a scan begins, and waits for what to do with it.
+struct Puppet {
+    begun: Sender<()>,
+    go: Receiver<Go>,
+}
+
+enum Go {
+    Find,
+    Fail,
+    Panic,
+}
+
+impl ProcessSource for Puppet {
+    fn name(&self) -> &'static str {
+        "puppet"
+    }
+
+    fn snapshot(&mut self, _: &Governed) -> Result<Snapshot, SourceError> {
+        // The test may be over while a last scan begins.
+        let _ = self.begun.send(());
+        match self.go.recv() {
+            Ok(Go::Panic) => panic!("as the test wants"),
+            Ok(Go::Fail) => Err(SourceError::Unreadable {
+                path: "/proc".into(),
+                source: std::io::ErrorKind::NotFound.into(),
+            }),
+            Ok(Go::Find) | Err(_) => Ok(Snapshot::default()),
+        }
+    }
+
+    fn changes(&mut self) -> Result<Changes, SourceError> {
+        Ok(Changes::Unknown)
+    }
+
+    fn locate(&mut self, _: u32) -> Result<Located, SourceError> {
+        Ok(Located::NotFound)
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// A node whose scans begin in `begun` and go on by `go`.
+struct Held {
+    node: Node,
+    ended: oneshot::Receiver<()>,
+    begun: Receiver<()>,
+    go: Sender<Go>,
+    _dir: TempDir,
+}
+
+fn held(poll: Duration, intents: IntentSet) -> Held {
+    let dir = TempDir::new().unwrap();
+    let (file, _, _) = StateFile::open(dir.path()).unwrap();
+    let (begun_sender, begun) = mpsc::channel();
+    let (go, go_receiver) = mpsc::channel();
+    let puppet = Puppet { begun: begun_sender, go: go_receiver };
+    let engine = Engine::new(Box::new(puppet), EngineOptions { pid_max: 64 });
+    let state = State { intents, ..State::default() };
+    let metrics = Metrics::new("node-1", true).unwrap();
+    let options = Options { poll, accept_unnumbered: false };
+    let (node, ended) = Node::start(engine, file, state, metrics, options).unwrap();
+    Held { node, ended, begun, go, _dir: dir }
+}
+
+fn one_intent() -> IntentSet {
+    let body = IntentBody { pod_id: "u1".to_owned(), ..IntentBody::default() };
+    IntentSet::check(vec![body], &Limits::default()).unwrap()
+}
+
+const NEVER: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn callers_who_wait_together_share_one_scan() {
+    let held = held(NEVER, one_intent());
+    held.begun.recv().unwrap();
+    // The thread is in its first scan: whoever asks now waits.
+    let callers: Vec<_> = (0..10)
+        .map(|number| {
+            let node = held.node.clone();
+            tokio::spawn(async move {
+                if number % 2 == 0 { node.rows().await.map(drop) } else { node.pods().await.map(drop) }
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    held.go.send(Go::Find).unwrap();
+    held.begun.recv().unwrap();
+    held.go.send(Go::Find).unwrap();
+    for caller in callers {
+        caller.await.unwrap().unwrap();
+    }
+    assert!(held.begun.try_recv().is_err(), "a second scan began");
+}
+
+#[tokio::test]
+async fn a_node_with_intents_looks_unasked_and_goes_on_after_a_failure() {
+    let held = held(Duration::from_millis(1), one_intent());
+    for go in [Go::Find, Go::Fail, Go::Fail, Go::Find] {
+        held.begun.recv().unwrap();
+        held.go.send(go).unwrap();
+    }
+    held.begun.recv().unwrap();
+    assert!(held.node.checks().iter().all(|check| check.ok), "it has recovered");
+}
+
+#[tokio::test]
+async fn a_push_is_refused_while_processes_cannot_be_seen() {
+    let held = held(NEVER, IntentSet::default());
+    held.go.send(Go::Fail).unwrap();
+    held.go.send(Go::Fail).unwrap();
+    let refused = held.node.push(one_intent(), None).await;
+    assert!(matches!(refused, Err(NodeError::Scan(_))), "{refused:?}");
+    let empty = IntentSet::default().digest();
+    assert_eq!(held.node.holding().await.unwrap().digest, empty, "nothing was stored");
+}
+
+#[tokio::test]
+async fn the_end_of_the_thread_is_told_to_everybody() {
+    let held = held(NEVER, IntentSet::default());
+    held.go.send(Go::Panic).unwrap();
+    assert!(held.ended.await.is_err(), "the sender was dropped by the panic");
+    assert!(matches!(held.node.holding().await, Err(NodeError::Ended)));
+}
