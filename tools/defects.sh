@@ -23,7 +23,7 @@ fi
 header() { sed -n "/^--- /q; s/^$2: //p" "$1"; }
 # Cargo trusts times: what is put back must look new.
 renew() { find "$tree" -name '*.rs' -exec touch {} + -o -name '*.toml' -exec touch {} +; }
-runs() { (cd "$tree" && eval "$1") >"$log" 2>&1 </dev/null; }
+runs() { (cd "$tree" && timeout 600 bash -c "$1") >"$log" 2>&1 </dev/null; }
 tail_of_log() { tail -n 15 "$log" | sed 's/^/    /'; }
 
 trap 'rm -rf "$tree" "$log"' EXIT
