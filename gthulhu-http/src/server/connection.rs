@@ -61,8 +61,11 @@ pub(super) async fn run<A: Send + Sync + 'static>(
             // Ends an idle connection now and a busy one after its reply.
             connection.as_mut().graceful_shutdown();
         }
-        if connection.as_mut().poll(context).is_ready() {
-            // An error here is the caller's: broken framing, answered by hyper, or a connection cut short.
+        if let Poll::Ready(outcome) = connection.as_mut().poll(context) {
+            if let Err(error) = outcome {
+                // The caller's doing: broken framing, which hyper has answered, or a connection cut short.
+                tracing::debug!(%peer, %error, "a connection ended early");
+            }
             return Poll::Ready(());
         }
         let Some(deadline) = clock.deadline() else { return Poll::Pending };

@@ -83,6 +83,7 @@ pub(crate) fn routes() -> Vec<Route<App>> {
         Route::new(get.clone(), "/api/v1/wait", Public, wait, "Waits to be released."),
         Route::new(get.clone(), "/api/v1/panic", Public, panics, "Panics."),
         Route::new(get.clone(), "/api/v1/broken", Public, broken, "Fails."),
+        Route::new(get.clone(), "/api/v1/large", Public, large, "Answers at length."),
         Route::new(get, "/api/v1/stale", Public, stale, "Conflicts."),
     ];
     routes.extend(health_routes());
@@ -120,6 +121,14 @@ async fn wait(app: Arc<App>, _grant: (), _: Call) -> Result<Reply, HttpError> {
 async fn panics(_: Arc<App>, _grant: (), call: Call) -> Result<Reply, HttpError> {
     assert_ne!(call.head.method, Method::GET, "a mistake in a handler");
     Ok(Reply::done())
+}
+
+/// More than the buffers of a connection hold.
+pub(crate) const LARGE: usize = 64 << 20;
+
+async fn large(app: Arc<App>, _grant: (), _: Call) -> Result<Reply, HttpError> {
+    app.entered.add_permits(1);
+    Ok(Reply::text("text/plain", vec![b'x'; LARGE]))
 }
 
 async fn broken(_: Arc<App>, _grant: (), _: Call) -> Result<Reply, HttpError> {

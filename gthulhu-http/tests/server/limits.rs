@@ -5,7 +5,7 @@ use std::time::Duration;
 use gthulhu_http::limits::Limits;
 use gthulhu_http::testkit::TestServer;
 
-use crate::app::{App, connect, read_line_body, read_to_end, routes};
+use crate::app::{App, LARGE, connect, read_line_body, read_to_end, routes};
 
 const SOON: Duration = Duration::from_millis(100);
 const GET_HEALTH: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -93,6 +93,18 @@ async fn an_idle_connection_is_closed() {
     assert!(read_line_body(&mut stream).await.contains("healthy"));
     assert_eq!(read_to_end(&mut stream).await, "");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_does_not_take_in_his_reply_is_let_go() {
+    let limits = Limits { idle: SOON, drain: Duration::from_secs(300), ..Limits::default() };
+    let app = App::new();
+    let server = TestServer::start_with(app.clone(), routes(), limits);
+    let mut stream = connect(server.address(), "GET /api/v1/large HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    app.entered.acquire().await.unwrap().forget();
+    // Stopping waits for the connection, so its end is the end of the connection.
+    server.stop().await;
+    assert!(read_to_end(&mut stream).await.len() < LARGE);
 }
 
 #[tokio::test]

@@ -7,6 +7,4 @@ mod drain;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
-mod log;
-#[cfg(test)]
 mod rows;
