@@ -17,7 +17,7 @@ use gthulhu_http::{
     limits::Limits as ServerLimits,
     logs,
     router::Router,
-    server,
+    server::{self, BindError},
     settings::{self, FileArgs},
     shutdown,
 };
@@ -68,8 +68,10 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
         threads: config.strategies.threads,
     };
     let router = Router::new(api::routes()).map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
-    let listener = server::bind(&config.server.host)
-        .map_err(|error| Exit::new(exit::UNAVAILABLE, format!("server.host: {error}")))?;
+    let listener = server::bind(&config.server.host).map_err(|error| {
+        let wrong = matches!(error, BindError::Address { .. });
+        Exit::new(if wrong { exit::CONFIG } else { exit::UNAVAILABLE }, format!("server.host: {error}"))
+    })?;
     let address = listener.local_addr().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
     let shutdown = shutdown::on_signals().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
     tracing::info!(%address, node = app.name, version = env!("CARGO_PKG_VERSION"), "the decision maker listens");

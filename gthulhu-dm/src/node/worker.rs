@@ -17,10 +17,16 @@ use gthulhu_lib::{
 
 use super::{Command, Holding, NodeError, Options, Removal, Rows, rows, status::Status};
 use crate::{
-    fence::Pair,
+    fence::{Digest, Pair},
     metrics::Metrics,
     state::{State, StateFile},
 };
+
+#[derive(Clone, Copy)]
+struct Hashes {
+    merkle_root: Digest,
+    digest: Digest,
+}
 
 type Scanned = Result<(), Arc<SourceError>>;
 
@@ -34,6 +40,8 @@ pub(super) struct Worker {
     applied: bool,
     /// The rows as they were last shown, while nothing has changed.
     rows: Option<Rows>,
+    /// The hashes of the intents held, while those are the same.
+    hashes: Option<Hashes>,
     metrics: Metrics,
     status: Arc<Status>,
     options: Options,
@@ -55,8 +63,19 @@ impl Worker {
         options: Options,
     ) -> Worker {
         let scanned_at = Instant::now();
-        let (applied, seeing, rows) = (false, false, None);
-        Worker { engine, file, state, applied, rows, metrics, status, options, scanned_at, seeing }
+        Worker {
+            engine,
+            file,
+            state,
+            applied: false,
+            rows: None,
+            hashes: None,
+            metrics,
+            status,
+            options,
+            scanned_at,
+            seeing: false,
+        }
     }
 
     /// Works until every sender is gone.
@@ -162,6 +181,7 @@ impl Worker {
         saved.map_err(NodeError::NotStored)?;
         self.state = next;
         self.applied = false;
+        self.hashes = None;
         // From here on the change holds, even if this scan fails: then a later one applies it.
         let _ = self.scan();
         Ok(())
@@ -206,9 +226,12 @@ impl Worker {
         Ok(refreshed)
     }
 
-    fn holding(&self) -> Holding {
+    fn holding(&mut self) -> Holding {
         let State { fence, intents, .. } = &self.state;
-        Holding { merkle_root: intents.merkle_root(), digest: intents.digest(), fence: *fence }
+        let hashes = self
+            .hashes
+            .get_or_insert_with(|| Hashes { merkle_root: intents.merkle_root(), digest: intents.digest() });
+        Holding { merkle_root: hashes.merkle_root, digest: hashes.digest, fence: *fence }
     }
 
     fn rows(&mut self) -> Rows {

@@ -227,7 +227,7 @@ fn what_cannot_work_is_said_in_one_line() {
         ("DM_STATE_DIR", "/proc/gthulhu", 73, "/proc/gthulhu"),
         ("DM_STATE_DIR", "/dev/shm", 77, "/dev/shm"),
         ("DM_SERVER_HOST", taken.as_str(), 69, taken.as_str()),
-        ("DM_SERVER_HOST", "nonsense", 69, "server.host"),
+        ("DM_SERVER_HOST", "nonsense", 78, "server.host"),
     ] {
         let Output { status, stderr, .. } = place.fail(&[(variable, value)]);
         let stderr = String::from_utf8(stderr).unwrap();
