@@ -40,8 +40,8 @@ use crate::domain::NodeAck;
 use crate::store::{Store, StoreError};
 
 pub use access::{
-    Caller, Granted, IntentDelete, IntentRead, Needs, PodPidRead, StrategyCreate, StrategyDelete, StrategyRead,
-    StrategyUpdate,
+    Caller, Granted, IntentDelete, IntentRead, Needs, PodPidRead, StrategyCreate, StrategyDelete,
+    StrategyRead, StrategyUpdate,
 };
 pub use bootstrap::{BootstrapError, Bootstrapped, DEFAULT_ADMIN};
 pub use error::{ErrorKind, ServiceError};
@@ -84,7 +84,14 @@ impl Service {
         rules: Rules,
     ) -> Result<Self, StoreError> {
         let world = World::open(store)?;
-        Ok(Self { world, hashing: Hashing::new(), pictures: Pictures::default(), cluster, node_states, rules })
+        Ok(Self {
+            world,
+            hashing: Hashing::new(),
+            pictures: Pictures::default(),
+            cluster,
+            node_states,
+            rules,
+        })
     }
 
     /// A counter that grows after each change of what is stored, and once more when the store fails.
