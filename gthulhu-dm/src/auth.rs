@@ -17,7 +17,6 @@ use gthulhu_http::{
 };
 use gthulhu_lib::wire::{TokenReply, TokenRequest};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::config::{PublicKeyFrom, Refused, Token};
 
@@ -72,13 +71,6 @@ pub struct Tokens {
     public_key_from: PublicKeyFrom,
 }
 
-/// For the log: the caller did nothing wrong that he could see.
-#[derive(Debug, Error)]
-#[error(
-    "the key is right, but the caller is not on this machine; token.allow_public_key = \"any\" would accept it"
-)]
-struct NotLocal;
-
 /// Loads the key that the configuration names. The error names the key of the configuration, never the key.
 pub fn load_key(token: &Token) -> Result<PrivateKey, Refused> {
     const PEM: &str = "token.rsa_private_key_pem";
@@ -129,7 +121,13 @@ impl Tokens {
             return Err(refused());
         }
         if self.public_key_from == PublicKeyFrom::Loopback && !peer.to_canonical().is_loopback() {
-            return Err(refused().caused_by(NotLocal));
+            // The caller did nothing wrong that he could see; the operator of a manager written in Go must.
+            tracing::warn!(
+                %peer,
+                "a token was refused: the public key is right, but the caller is not on this machine; \
+                 token.allow_public_key = \"any\" would accept it"
+            );
+            return Err(refused());
         }
         let claims = Claims::new(&request.client_id, unix_now(), self.lifetime_secs);
         let token = self.signer.sign(&claims).map_err(HttpError::internal)?;
