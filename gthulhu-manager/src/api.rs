@@ -1,1 +1,78 @@
-//! See lib.rs.
+//! HTTP: the table of routes, who may call each, and the translation between bodies and the service.
+//!
+//! Nothing is decided here. A handler reads a body, calls one operation of the service with the grant that the
+//! route's policy made, and writes the answer.
+
+mod auth;
+mod bodies;
+mod error;
+mod intents;
+mod nodes;
+mod policy;
+mod routes;
+mod strategies;
+
+use std::sync::Arc;
+
+use gthulhu_http::error::HttpError;
+use gthulhu_http::health::{Check, Health};
+use gthulhu_http::tokens::{Signer, Verifier};
+
+use crate::cluster::Cluster;
+use crate::nodes::driver::NodesHandle;
+use crate::service::{Service, ServiceError};
+
+pub use routes::routes;
+
+/// What the handlers share.
+pub struct App {
+    /// The rules.
+    pub service: Arc<Service>,
+    /// Signs user tokens.
+    pub signer: Signer,
+    /// Checks them.
+    pub verifier: Verifier,
+    /// The decision makers.
+    pub nodes: NodesHandle,
+    /// The source of pods, for readiness.
+    pub cluster: Arc<dyn Cluster>,
+}
+
+impl App {
+    /// Runs an operation that may wait for the disk or for a turn at hashing, off the server's threads.
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Service) -> Result<T, ServiceError> + Send + 'static,
+    ) -> Result<T, HttpError> {
+        let service = Arc::clone(&self.service);
+        match tokio::task::spawn_blocking(move || operation(&service)).await {
+            Ok(result) => result.map_err(HttpError::from),
+            Err(panicked) => Err(HttpError::internal(panicked)),
+        }
+    }
+}
+
+impl Health for App {
+    const SERVICE: &'static str = "gthulhu-manager";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    fn endpoints(&self) -> String {
+        let listed: Vec<_> =
+            routes().iter().map(|route| format!("{}_{}", route.method(), route.path())).collect();
+        listed.join(", ")
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        let store = match self.service.store_failure() {
+            None => Check::ok("store", "accepts changes"),
+            Some(reason) => Check::failed("store", reason),
+        };
+        let view = self.cluster.view();
+        let cluster = match (view.complete, &view.reason) {
+            (true, None) => Check::ok("cluster", format!("{} pods", view.pods.len())),
+            (true, Some(reason)) => Check::ok("cluster", reason),
+            (false, reason) => Check::failed("cluster", reason.as_deref().unwrap_or("not complete")),
+        };
+        vec![store, cluster]
+    }
+}

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use gthulhu_lib::derive::Pod;
 use tokio::sync::watch;
 
+mod absent;
 pub mod folder;
 
+pub use absent::Absent;
+
 /// Everything known of the cluster at one moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClusterView {
     /// Every known pod, terminal ones and those without a node included; no two share a uid.
     pub pods: Vec<Arc<Pod>>,

@@ -83,7 +83,8 @@ impl DmClient {
         body: Option<Vec<u8>>,
     ) -> Result<(u16, Vec<u8>), Failure> {
         let token = self.tokens.get(&self.http, endpoint).await?;
-        let request = HttpRequest { method, url: format!("{}{path}", endpoint.url), bearer: Some(&token), body };
+        let request =
+            HttpRequest { method, url: format!("{}{path}", endpoint.url), bearer: Some(&token), body };
         let response = self.http.send(request).await.map_err(|error| unanswered(&error))?;
         if response.status == 401 {
             self.tokens.refused(endpoint);

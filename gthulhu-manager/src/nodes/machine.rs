@@ -114,9 +114,10 @@ impl Machine {
         self.stop(name);
         let goal = self.goal_of(name);
         let floor = self.floor;
-        let node = self.nodes.entry(Arc::clone(name)).or_insert_with(|| {
-            Node::new(Arc::clone(&endpoint), goal.map(node::Goal::new), floor)
-        });
+        let node = self
+            .nodes
+            .entry(Arc::clone(name))
+            .or_insert_with(|| Node::new(Arc::clone(&endpoint), goal.map(node::Goal::new), floor));
         node.endpoint = endpoint;
         node.probe = true;
         node.suspect = false;
@@ -181,7 +182,9 @@ impl Machine {
                 other => other,
             },
             Phase::Queued(_) => None,
-            Phase::Calling(call) if call.lane == queue::Lane::Fast => Some(call.overdue_at.min(call.deadline)),
+            Phase::Calling(call) if call.lane == queue::Lane::Fast => {
+                Some(call.overdue_at.min(call.deadline))
+            }
             Phase::Calling(call) => Some(call.deadline),
         };
         if node.alarm == at {

@@ -3,12 +3,12 @@
 use super::access::{Granted, PodPidRead};
 use super::picture::not_ready;
 use super::{Service, ServiceError};
-use crate::cluster::ClusterNode;
+use crate::cluster::{ClusterNode, NodeHealth};
 
 impl Service {
     /// Every node, by name. While the view of the cluster is not complete there may be more.
     pub fn nodes(&self, _grant: &Granted<PodPidRead>) -> Vec<ClusterNode> {
-        self.cluster.view().nodes.clone()
+        self.cluster.view().nodes.iter().map(|node| self.judged(node)).collect()
     }
 
     /// One node.
@@ -16,7 +16,17 @@ impl Service {
         let view = self.cluster.view();
         let node = view.nodes.iter().find(|node| node.name == name);
         let missing = || if view.complete { ServiceError::NoSuchNode } else { not_ready(&view) };
-        node.cloned().ok_or_else(missing)
+        node.map(|node| self.judged(node)).ok_or_else(missing)
+    }
+
+    /// Where the cluster cannot tell how a node is, its decision maker can: it answers or it does not.
+    fn judged(&self, node: &ClusterNode) -> ClusterNode {
+        let status = match (node.status, self.node_states.reachable(&node.name)) {
+            (NodeHealth::Unknown, Some(true)) => NodeHealth::Ready,
+            (NodeHealth::Unknown, Some(false)) => NodeHealth::NotReady,
+            (told, _) => told,
+        };
+        ClusterNode { name: node.name.clone(), status }
     }
 }
 

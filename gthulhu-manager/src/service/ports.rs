@@ -13,6 +13,8 @@ pub trait NodeStates: Send + Sync {
     fn last_error(&self, node: &str) -> Option<String>;
     /// The generation that the node accepted last; 0 when it has accepted none.
     fn generation(&self, node: &str) -> u64;
+    /// Whether the last call to the node's decision maker was answered; none before the first one ended.
+    fn reachable(&self, node: &str) -> Option<bool>;
 }
 
 /// Each node's full set of intents, in canonical order of (strategy id, pod uid). A node without intents is absent.

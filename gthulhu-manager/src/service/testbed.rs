@@ -54,6 +54,10 @@ impl NodeStates for Outside {
     fn generation(&self, node: &str) -> u64 {
         u64::from(self.held.lock().unwrap().contains_key(node))
     }
+
+    fn reachable(&self, node: &str) -> Option<bool> {
+        Some(!self.errors.lock().unwrap().contains_key(node))
+    }
 }
 
 impl Outside {

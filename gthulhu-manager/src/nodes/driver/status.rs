@@ -51,7 +51,8 @@ impl HeldSet {
     /// Whether the intent with this id is among them exactly as `body` says.
     pub fn holds(&self, id: &Id, body: &IntentBody) -> bool {
         let by_id = self.by_id.get_or_init(|| {
-            let identified = |intent: &Intent| Some((intent_id(intent.strategy()?, intent.pod_uid()), intent.clone()));
+            let identified =
+                |intent: &Intent| Some((intent_id(intent.strategy()?, intent.pod_uid()), intent.clone()));
             self.set.iter().filter_map(identified).collect()
         });
         by_id.get(id).is_some_and(|intent| Borrow::<IntentBody>::borrow(intent) == body)

@@ -62,7 +62,11 @@ impl Epochs {
 
     /// Judges a refusal of a push under the current epoch.
     pub(super) fn judge(&self, held: Pair) -> Verdict {
-        if (self.current..=BELIEVABLE_MAX).contains(&held.epoch) { Verdict::Overtaken } else { Verdict::Nonsense }
+        if (self.current..=BELIEVABLE_MAX).contains(&held.epoch) {
+            Verdict::Overtaken
+        } else {
+            Verdict::Nonsense
+        }
     }
 
     /// Asks for an epoch above `held` and the present one, unless that was asked already.

@@ -159,7 +159,8 @@ impl Node {
     /// Takes in what the dm says it holds.
     pub(super) fn compared(&mut self, state: &DmState, epoch: u64) {
         self.probe = false;
-        self.known = self.goal.as_ref().filter(|goal| self.is_right(goal, state, epoch)).map(|goal| goal.digest);
+        self.known =
+            self.goal.as_ref().filter(|goal| self.is_right(goal, state, epoch)).map(|goal| goal.digest);
     }
 
     /// Takes in that the dm accepted a push. A push from before the last change of epoch settles nothing.

@@ -86,7 +86,9 @@ mod tests {
     fn backoff_doubles_between_its_ends_and_never_leaves_them() {
         let options = Options::default();
         let mut jitter = Jitter::new(7);
-        for (failures, whole_ms) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1000), (50, 1000), (u32::MAX, 1000)] {
+        for (failures, whole_ms) in
+            [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1000), (50, 1000), (u32::MAX, 1000)]
+        {
             for _ in 0..100 {
                 let delay = options.backoff(failures, options.backoff_max, &mut jitter);
                 let whole = Duration::from_millis(whole_ms);

@@ -58,7 +58,10 @@ fn a_node_that_is_said_to_be_up_is_tried_without_waiting() {
 fn reachability_is_told_once_per_change() {
     let mut bench = Bench::settled(&[("a", "p")]);
     bench.up("a");
-    assert_eq!(bench.answer("a", failure(FailureKind::Unreachable)), ["a: unreachable", "a: failed: Unreachable"]);
+    assert_eq!(
+        bench.answer("a", failure(FailureKind::Unreachable)),
+        ["a: unreachable", "a: failed: Unreachable"]
+    );
     bench.pass_ms(100);
     assert_eq!(bench.answer("a", failure(FailureKind::TimedOut)), ["a: failed: TimedOut"]);
     bench.pass_ms(200);

@@ -135,10 +135,7 @@ fn one_node_cannot_make_epochs_over_and_over() {
     bench.pass_ms(10);
     bench.answer("a", conflict((7, 1)));
     bench.epoch(8);
-    assert_eq!(
-        bench.answer("a", conflict((9, 1))),
-        ["a: failed: refused (8, 1): it holds (9, 1), again"],
-    );
+    assert_eq!(bench.answer("a", conflict((9, 1))), ["a: failed: refused (8, 1): it holds (9, 1), again"],);
     assert_eq!(bench.pass_ms(29_900), [""; 0]);
     assert_eq!(bench.pass_ms(200), ["a: compare"]);
     assert_eq!(bench.answer("a", holds("", Some((9, 1)))), ["a: push (8, 1) [p]"]);

@@ -1,0 +1,195 @@
+//! The JSON bodies of the manager's own routes, spelled as its clients spell them.
+//!
+//! Three naming styles live here because clients rely on each: camelCase in requests, PascalCase in the lists of
+//! strategies and intents, snake_case where a node's answer is passed on. New fields are added, none is renamed.
+
+use std::collections::BTreeMap;
+
+use gthulhu_lib::id::Id;
+use gthulhu_lib::selector::Selector;
+use serde::{Deserialize, Serialize};
+
+/// `POST /api/v1/auth/login`
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct LoginBody {
+    /// Case-sensitive.
+    pub username: String,
+    /// As typed.
+    pub password: String,
+}
+
+/// The answer to a login.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LoginReply {
+    /// The token, under the name that older clients read.
+    pub token: String,
+    /// The same token.
+    pub access_token: String,
+}
+
+/// `PUT /api/v1/users/self/password`
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PasswordBody {
+    /// The password until now.
+    pub old_password: String,
+    /// The password from now on.
+    pub new_password: String,
+}
+
+/// A user as others see him.
+#[derive(Serialize)]
+pub(super) struct UserReply {
+    /// Identity.
+    pub id: Id,
+    /// Name.
+    pub username: String,
+    /// Role names; `null` when he has none.
+    pub roles: Option<Vec<String>>,
+    /// 1 active, 2 inactive, 3 must change the password.
+    pub status: i64,
+}
+
+/// `POST` and `PUT /api/v1/strategies`; only PUT reads the id.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct StrategyBody {
+    /// Which strategy a PUT replaces.
+    #[serde(alias = "strategyID")]
+    pub strategy_id: String,
+    /// Free text.
+    pub strategy_namespace: String,
+    /// All must hold.
+    pub label_selectors: Vec<Selector>,
+    /// Any of these.
+    pub k8s_namespace: Vec<String>,
+    /// On the command name of each process.
+    pub command_regex: String,
+    /// 0 to 20.
+    pub priority: i64,
+    /// Nanoseconds.
+    pub execution_time: i64,
+}
+
+/// `DELETE /api/v1/strategies`
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct DeleteStrategyBody {
+    /// Which one.
+    #[serde(rename = "strategyId", alias = "strategyID")]
+    pub strategy_id: String,
+}
+
+/// `DELETE /api/v1/intents`
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct DeleteIntentsBody {
+    /// All of them or none.
+    #[serde(rename = "intentIds", alias = "intentIDs")]
+    pub intent_ids: Vec<String>,
+}
+
+/// `GET /api/v1/strategies/self`
+#[derive(Serialize)]
+pub(super) struct StrategiesReply {
+    /// The caller's own.
+    pub strategies: Vec<StrategyReply>,
+}
+
+/// One strategy of a list.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct StrategyReply {
+    /// Identity.
+    #[serde(rename = "ID")]
+    pub id: Id,
+    /// Free text.
+    pub strategy_namespace: String,
+    /// As written; an empty key or value is left out.
+    pub label_selectors: Vec<Selector>,
+    /// As written; `null` when none was.
+    pub k8s_namespace: Option<Vec<String>>,
+    /// As written.
+    pub command_regex: String,
+    /// As written.
+    pub priority: i64,
+    /// As written.
+    pub execution_time: i64,
+    /// How far it has come.
+    pub status: StrategyStatus,
+}
+
+/// How far a strategy has come.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct StrategyStatus {
+    /// Pods it has an intent for.
+    pub pods: usize,
+    /// Nodes those pods are on.
+    pub nodes: usize,
+    /// Intents accepted by their node.
+    pub accepted: usize,
+    /// Intents whose node refused or could not be reached.
+    pub failed: usize,
+}
+
+/// `GET /api/v1/intents/self`
+#[derive(Serialize)]
+pub(super) struct IntentsReply {
+    /// The caller's own.
+    pub intents: Vec<IntentReply>,
+}
+
+/// One intent of a list.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct IntentReply {
+    /// Identity: a function of strategy and pod.
+    #[serde(rename = "ID")]
+    pub id: Id,
+    /// The strategy it comes from.
+    #[serde(rename = "StrategyID")]
+    pub strategy_id: Id,
+    /// The pod's uid.
+    #[serde(rename = "PodID")]
+    pub pod_id: String,
+    /// The node's name.
+    #[serde(rename = "NodeID")]
+    pub node_id: String,
+    /// The pod's namespace.
+    pub k8s_namespace: String,
+    /// As the strategy has it.
+    pub command_regex: String,
+    /// As the strategy has it.
+    pub priority: i64,
+    /// As the strategy has it.
+    pub execution_time: i64,
+    /// All labels of the pod.
+    pub pod_labels: BTreeMap<String, String>,
+    /// 1 made, 2 accepted by its node.
+    pub state: u8,
+    /// The pod's name.
+    pub pod_name: String,
+    /// Why the node has not accepted it; empty when nothing is wrong.
+    pub last_error: String,
+    /// The generation its node accepted last; 0 when none.
+    pub generation: u64,
+}
+
+/// `GET /api/v1/nodes`
+#[derive(Serialize)]
+pub(super) struct NodesReply {
+    /// Every node of the cluster and of the configuration, by name.
+    pub nodes: Vec<NodeReply>,
+}
+
+/// One node of a list.
+#[derive(Serialize)]
+pub(super) struct NodeReply {
+    /// Its name.
+    pub name: String,
+    /// `Ready`, `NotReady` or `Unknown`.
+    pub status: &'static str,
+}

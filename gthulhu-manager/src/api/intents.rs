@@ -1,0 +1,61 @@
+//! Listing intents, and excluding some.
+
+use std::sync::Arc;
+
+use gthulhu_http::call::Call;
+use gthulhu_http::error::HttpError;
+use gthulhu_http::reply::Reply;
+use gthulhu_lib::id::Id;
+
+use super::App;
+use super::bodies::{DeleteIntentsBody, IntentReply, IntentsReply};
+use super::routes::{BAD_BODY, parse_id};
+use crate::service::{Granted, IntentDelete, IntentRead, ListedIntent};
+
+/// `GET /api/v1/intents/self`; with `?excluded=true` those that were deleted instead.
+pub(super) async fn list(app: Arc<App>, grant: Granted<IntentRead>, call: Call) -> Result<Reply, HttpError> {
+    let excluded = call.head.flag("excluded");
+    let intents = app
+        .run(move |service| {
+            Ok(if excluded { service.excluded_intents(&grant) } else { service.intents(&grant) })
+        })
+        .await?;
+    Ok(Reply::data(&IntentsReply { intents: intents.into_iter().map(IntentReply::from).collect() }))
+}
+
+/// `DELETE /api/v1/intents`
+pub(super) async fn delete(
+    app: Arc<App>,
+    grant: Granted<IntentDelete>,
+    call: Call,
+) -> Result<Reply, HttpError> {
+    let body: DeleteIntentsBody = call.json(BAD_BODY)?;
+    if body.intent_ids.is_empty() {
+        return Err(HttpError::bad_request("At least one intent ID is required"));
+    }
+    let parse = |(i, id): (usize, &String)| parse_id(&format!("intentIds[{i}]"), id);
+    let ids = body.intent_ids.iter().enumerate().map(parse).collect::<Result<Vec<Id>, _>>()?;
+    app.run(move |service| service.delete_intents(&grant, &call.head.request_id, &ids)).await?;
+    Ok(Reply::empty())
+}
+
+impl From<ListedIntent> for IntentReply {
+    fn from(intent: ListedIntent) -> Self {
+        let body = intent.body;
+        Self {
+            id: intent.id,
+            strategy_id: intent.strategy,
+            pod_id: body.pod_id,
+            node_id: body.node_id,
+            k8s_namespace: body.k8s_namespace,
+            command_regex: body.command_regex,
+            priority: body.priority,
+            execution_time: body.execution_time,
+            pod_labels: body.pod_labels,
+            state: if intent.accepted { 2 } else { 1 },
+            pod_name: body.pod_name,
+            last_error: intent.last_error.unwrap_or_default(),
+            generation: intent.generation,
+        }
+    }
+}

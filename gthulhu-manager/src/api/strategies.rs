@@ -1,0 +1,113 @@
+//! Creating, replacing, listing and deleting strategies.
+
+use std::sync::Arc;
+
+use gthulhu_http::call::Call;
+use gthulhu_http::error::HttpError;
+use gthulhu_http::reply::Reply;
+use gthulhu_lib::id::Id;
+use http::header::LOCATION;
+
+use super::App;
+use super::bodies::{DeleteStrategyBody, StrategiesReply, StrategyBody, StrategyReply, StrategyStatus};
+use super::routes::{BAD_BODY, STRATEGIES};
+use crate::service::{
+    Granted, ListedStrategy, StrategyCreate, StrategyDelete, StrategyInput, StrategyRead, StrategyUpdate,
+};
+
+/// `POST /api/v1/strategies`; with `?allowEmpty=true` also when no pod matches yet.
+pub(super) async fn create(
+    app: Arc<App>,
+    grant: Granted<StrategyCreate>,
+    call: Call,
+) -> Result<Reply, HttpError> {
+    let body: StrategyBody = call.json(BAD_BODY)?;
+    let allow_empty = call.head.flag("allowEmpty");
+    let id = app
+        .run(move |service| service.create_strategy(&grant, &call.head.request_id, body.into(), allow_empty))
+        .await?;
+    Ok(Reply::done().header(LOCATION, format!("{STRATEGIES}/{id}")))
+}
+
+/// `PUT /api/v1/strategies`; with `?allowEmpty=true` also when no pod matches now.
+pub(super) async fn update(
+    app: Arc<App>,
+    grant: Granted<StrategyUpdate>,
+    call: Call,
+) -> Result<Reply, HttpError> {
+    let body: StrategyBody = call.json(BAD_BODY)?;
+    let id = required(&body.strategy_id)?;
+    let allow_empty = call.head.flag("allowEmpty");
+    app.run(move |service| {
+        service.update_strategy(&grant, &call.head.request_id, id, body.into(), allow_empty)
+    })
+    .await?;
+    Ok(Reply::done())
+}
+
+/// `GET /api/v1/strategies/self`
+pub(super) async fn list(
+    app: Arc<App>,
+    grant: Granted<StrategyRead>,
+    _call: Call,
+) -> Result<Reply, HttpError> {
+    let strategies = app.run(move |service| Ok(service.strategies(&grant))).await?;
+    Ok(Reply::data(&StrategiesReply {
+        strategies: strategies.into_iter().map(StrategyReply::from).collect(),
+    }))
+}
+
+/// `DELETE /api/v1/strategies`
+pub(super) async fn delete(
+    app: Arc<App>,
+    grant: Granted<StrategyDelete>,
+    call: Call,
+) -> Result<Reply, HttpError> {
+    let body: DeleteStrategyBody = call.json(BAD_BODY)?;
+    let id = required(&body.strategy_id)?;
+    app.run(move |service| service.delete_strategy(&grant, &call.head.request_id, id)).await?;
+    Ok(Reply::empty())
+}
+
+fn required(id: &str) -> Result<Id, HttpError> {
+    if id.is_empty() {
+        return Err(HttpError::bad_request("Strategy ID is required"));
+    }
+    super::routes::parse_id("strategyId", id)
+}
+
+impl From<StrategyBody> for StrategyInput {
+    fn from(body: StrategyBody) -> Self {
+        let StrategyBody {
+            strategy_id: _,
+            strategy_namespace,
+            label_selectors,
+            k8s_namespace,
+            command_regex,
+            priority,
+            execution_time,
+        } = body;
+        Self { strategy_namespace, label_selectors, k8s_namespace, command_regex, priority, execution_time }
+    }
+}
+
+impl From<ListedStrategy> for StrategyReply {
+    fn from(listed: ListedStrategy) -> Self {
+        let (strategy, status) = (&listed.strategy.value, listed.status);
+        Self {
+            id: strategy.id,
+            strategy_namespace: strategy.strategy_namespace.clone(),
+            label_selectors: strategy.label_selectors.clone(),
+            k8s_namespace: Some(strategy.k8s_namespace.clone()).filter(|namespaces| !namespaces.is_empty()),
+            command_regex: strategy.command_regex.clone(),
+            priority: strategy.priority,
+            execution_time: strategy.execution_time,
+            status: StrategyStatus {
+                pods: status.pods,
+                nodes: status.nodes,
+                accepted: status.accepted,
+                failed: status.failed,
+            },
+        }
+    }
+}

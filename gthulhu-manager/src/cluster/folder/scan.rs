@@ -1,0 +1,193 @@
+//! One look at the folder after another: what each file says now, or said last when it made sense.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, File, Metadata};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use gthulhu_lib::derive::Pod;
+use tracing::{info, warn};
+
+use super::manifest;
+use crate::cluster::{ClusterNode, ClusterView, NodeHealth};
+
+/// The largest file that is read, in bytes: some thousand pods as `kubectl get pods -o yaml` writes them.
+const FILE_BYTES_MAX: u64 = 32 << 20;
+
+/// The most files that are looked at.
+const FILES_MAX: usize = 10_000;
+
+/// A file that changed less than this before it was read may change again without its times showing it.
+const SAME_TICK: Duration = Duration::from_millis(100);
+
+/// The folder as far as it was understood.
+pub(super) struct Scanner {
+    dir: PathBuf,
+    listed_nodes: Vec<String>,
+    files: BTreeMap<String, FileState>,
+    /// What was wrong at the last look: logged when it comes, not while it stays.
+    faults: BTreeSet<String>,
+}
+
+#[derive(Default)]
+struct FileState {
+    /// None while the file has to be read again whatever its times say.
+    stamp: Option<Stamp>,
+    /// From the last time that the file made sense; none if it never did.
+    pods: Option<Vec<Arc<Pod>>>,
+    fault: Option<String>,
+}
+
+/// Two equal stamps, two equal contents.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    inode: (u64, u64),
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Scanner {
+    pub(super) fn new(dir: &Path, listed_nodes: Vec<String>) -> Self {
+        Self { dir: dir.to_owned(), listed_nodes, files: BTreeMap::new(), faults: BTreeSet::new() }
+    }
+
+    /// Looks at the folder and tells what it says.
+    pub(super) fn scan(&mut self) -> ClusterView {
+        let mut faults = BTreeSet::new();
+        let listed = self.list();
+        match &listed {
+            Ok(names) => {
+                self.files.retain(|name, _| names.contains(name));
+                for name in names {
+                    self.look_at(name);
+                }
+            }
+            Err(fault) => drop(faults.insert(fault.clone())),
+        }
+        for (name, file) in &self.files {
+            faults.extend(file.fault.as_ref().map(|fault| format!("{name}: {fault}")));
+        }
+        let pods = self.merge(&mut faults);
+        let complete = listed.is_ok() && self.files.values().all(|file| file.pods.is_some());
+        let view = ClusterView { nodes: self.nodes(&pods), pods, complete, reason: faults.first().cloned() };
+        for fault in faults.difference(&self.faults) {
+            warn!(folder = %self.dir.display(), fault, "pods folder is not as it should be; keeping what is known");
+        }
+        self.faults = faults;
+        view
+    }
+
+    /// The names of all manifests.
+    fn list(&self) -> Result<BTreeSet<String>, String> {
+        let unreadable = |error| format!("cannot read folder {}: {error}", self.dir.display());
+        let mut names = BTreeSet::new();
+        for entry in fs::read_dir(&self.dir).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name();
+            names.extend(name.to_str().filter(|name| is_manifest(name)).map(str::to_owned));
+            if names.len() > FILES_MAX {
+                return Err(format!("folder {} has more than {FILES_MAX} manifests", self.dir.display()));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Reads the file if it changed.
+    fn look_at(&mut self, name: &str) {
+        let path = self.dir.join(name);
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            // Removed since it was listed.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return drop(self.files.remove(name));
+            }
+            Err(error) => {
+                return self.files.entry(name.to_owned()).or_default().fault = Some(error.to_string());
+            }
+        };
+        if !metadata.is_file() {
+            return drop(self.files.remove(name));
+        }
+        let file = self.files.entry(name.to_owned()).or_default();
+        let stamp = Stamp::of(&metadata);
+        if file.stamp.as_ref() == Some(&stamp) {
+            return;
+        }
+        file.stamp = is_settled(&metadata).then_some(stamp);
+        match read(&path).and_then(|bytes| manifest::parse(name, &bytes)) {
+            Ok(parsed) => {
+                if let Some(skipped) = parsed.skipped_note().filter(|_| file.pods.is_none()) {
+                    info!(file = name, skipped, "objects other than pods are skipped");
+                }
+                file.pods = Some(parsed.pods);
+                file.fault = None;
+            }
+            Err(fault) => file.fault = Some(fault),
+        }
+    }
+
+    /// All pods. Where two claim one uid, the first file in order of names has it.
+    fn merge(&self, faults: &mut BTreeSet<String>) -> Vec<Arc<Pod>> {
+        let mut owners: HashMap<&str, &str> = HashMap::new();
+        let mut pods = Vec::new();
+        for (name, file) in &self.files {
+            for pod in file.pods.iter().flatten() {
+                let owner = *owners.entry(&pod.uid).or_insert(name);
+                if owner == name {
+                    pods.push(Arc::clone(pod));
+                } else {
+                    faults.insert(format!("{name}: pod uid {} is taken by {owner}", pod.uid));
+                }
+            }
+        }
+        pods
+    }
+
+    fn nodes(&self, pods: &[Arc<Pod>]) -> Vec<ClusterNode> {
+        let of_pods = pods.iter().filter_map(|pod| pod.node.as_deref());
+        let names: BTreeSet<&str> = self.listed_nodes.iter().map(String::as_str).chain(of_pods).collect();
+        // A folder says nothing about how its nodes are.
+        let node = |name: &str| ClusterNode { name: name.to_owned(), status: NodeHealth::Unknown };
+        names.into_iter().map(node).collect()
+    }
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: (metadata.dev(), metadata.ino()),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Whether the file last changed so long ago that another change would show. A time in the future does not count.
+fn is_settled(metadata: &Metadata) -> bool {
+    let (Ok(seconds), Ok(nanoseconds)) =
+        (u64::try_from(metadata.ctime()), u32::try_from(metadata.ctime_nsec()))
+    else {
+        return false;
+    };
+    let changed = UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+    SystemTime::now().duration_since(changed).is_ok_and(|age| age > SAME_TICK)
+}
+
+fn is_manifest(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+    !name.starts_with('.') && matches!(extension, Some("yaml" | "yml" | "json"))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("is larger than {FILE_BYTES_MAX} bytes"));
+    }
+    Ok(bytes)
+}

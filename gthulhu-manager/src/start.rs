@@ -1,0 +1,124 @@
+//! The steps of the start, each ending in a value or in one line that says what to do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gthulhu_http::client::{Client, ClientOptions};
+use gthulhu_http::exit::{self, Exit};
+use gthulhu_http::settings::{self, FileArgs};
+use gthulhu_http::{files, logs, random};
+
+use crate::cluster::folder::{FolderCluster, FolderOptions};
+use crate::cluster::{Absent, Cluster};
+use crate::config::{Account, ClusterChoice, Config, Node, has_mongodb_section};
+use crate::init::{self, Layout};
+use crate::keyring::DmKey;
+use crate::nodes::client::{DmClient, Tokens};
+use crate::nodes::machine::Options;
+use crate::nodes::{Endpoint, NodeName};
+use crate::service::{BootstrapError, Service};
+use crate::store::redb::RedbStore;
+use crate::store::{OpenError, Store};
+
+/// Reads the configuration and sets up the log. The flag: the file has a `[mongodb]` section.
+pub(super) fn configure(files: &FileArgs) -> Result<(Config, bool), Exit> {
+    let path = settings::locate("MANAGER", "manager_config", files, settings::environment)?;
+    let config: Config = settings::load("MANAGER", &path, settings::environment)?;
+    logs::init(&config.logging.level, logs::Format::Auto)?;
+    config.check()?;
+    for key in config.without_effect() {
+        tracing::info!("{key} is set and has no effect");
+    }
+    Ok((config, has_mongodb_section(&path)))
+}
+
+/// Makes the keys of a first start, unless they are there.
+pub(super) fn first_start(config: &Config) -> Result<Layout, Exit> {
+    let dir = &config.state.dir;
+    let made = init::run(dir).map_err(|error| {
+        let exit = Exit::from_error(exit::CANNOT_CREATE, &error);
+        Exit::new(exit.code, format!("state.dir: {}", exit.message))
+    })?;
+    for path in made {
+        tracing::info!(path = %path.display(), "made");
+    }
+    Ok(Layout::new(dir))
+}
+
+/// Opens the store that the configuration chooses.
+pub(super) fn store(config: &Config, mongodb_section: bool) -> Result<Arc<dyn Store>, Exit> {
+    let (path, reason) = config.store_choice(mongodb_section)?;
+    tracing::info!(path = %path.display(), reason, "the store is the embedded one");
+    let store = RedbStore::open(&path).map_err(|error| {
+        let code = match error {
+            OpenError::InUse(_) => exit::TEMPORARY,
+            OpenError::Newer { .. } | OpenError::Refused { .. } => exit::DATA,
+            OpenError::Io { .. } => exit::IO_ERROR,
+        };
+        Exit::from_error(code, &error)
+    })?;
+    Ok(Arc::new(store))
+}
+
+/// Starts watching pods.
+pub(super) fn cluster(config: &Config) -> Result<Arc<dyn Cluster>, Exit> {
+    match config.cluster_choice()? {
+        ClusterChoice::Folder(dir) => {
+            tracing::info!(dir = %dir.display(), "pods come from a folder");
+            let nodes = config.nodes.iter().map(|node| node.name.clone()).collect();
+            let watched = FolderCluster::open(&dir, nodes, FolderOptions::default());
+            Ok(Arc::new(
+                watched.map_err(|error| Exit::new(exit::OS_ERROR, format!("cluster.pods_dir: {error}")))?,
+            ))
+        }
+        ClusterChoice::None => {
+            tracing::warn!("no pods: set cluster.pods_dir");
+            Ok(Arc::new(Absent::new("no source of pods is configured: set cluster.pods_dir")))
+        }
+    }
+}
+
+/// Makes the first administrator, unless there is one.
+pub(super) fn administrator(service: &Service, account: &Account, layout: &Layout) -> Result<(), Exit> {
+    let configured = (account.admin_email.as_str(), account.admin_password.as_str());
+    let configured = Some(configured).filter(|(name, _)| !name.is_empty());
+    let file = layout.admin_password();
+    let keep = |password: &str| {
+        files::write_atomic(&file, format!("{password}\n").as_bytes(), files::PRIVATE_FILE)
+            .map_err(std::io::Error::other)
+    };
+    let made = service.bootstrap(configured, keep).map_err(|error| match error {
+        BootstrapError::PublishedPassword => {
+            Exit::new(exit::CONFIG, format!("account.admin_password: {error}"))
+        }
+        error => Exit::from_error(exit::IO_ERROR, &error),
+    })?;
+    if let Some(weak) = made.weak {
+        tracing::warn!("account.admin_password {weak}");
+    }
+    if let Some(name) = made.made {
+        let hint = if configured.is_some() { "[account]".into() } else { file.display().to_string() };
+        tracing::info!(name, password = hint, "the first administrator was made; where his password is");
+    }
+    Ok(())
+}
+
+/// The client for decision makers.
+pub(super) fn dm_client(key: &DmKey, client_id: &str) -> DmClient {
+    let tokens = match key {
+        DmKey::Private(key) => Tokens::minted(key, client_id),
+        DmKey::Public(key) => Tokens::exchanged(key, client_id),
+    };
+    DmClient::new(Client::new(ClientOptions::default()), tokens)
+}
+
+/// The driver's defaults, with a seed of this process: managers that start together do not knock together.
+pub(super) fn driver_options() -> Options {
+    Options { seed: u64::from_le_bytes(random::bytes()), ..Options::default() }
+}
+
+/// `[[nodes]]` as the driver wants them.
+pub(super) fn endpoints(nodes: &[Node]) -> BTreeMap<NodeName, Arc<Endpoint>> {
+    let endpoint = |node: &Node| Arc::new(Endpoint { url: node.url.trim_end_matches('/').to_owned() });
+    nodes.iter().map(|node| (node.name.as_str().into(), endpoint(node))).collect()
+}
