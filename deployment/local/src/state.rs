@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
 
 use crate::error::LocalError;
 use crate::kernel;
@@ -16,6 +17,9 @@ const PREFIX: &str = "gthulhu-local-";
 const OWNER: &str = "owner";
 /// One line `PID START` per daemon started.
 const CHILDREN: &str = "children";
+
+/// How long a killed process may take to end, in seconds.
+const KILLED_WITHIN_S: i64 = 5;
 
 /// A process: its id and, because ids are given again, when it started.
 type Identity = (u32, u64);
@@ -151,12 +155,14 @@ fn clear(dir: &Path) -> Result<(), LocalError> {
     }
 }
 
+/// Kills the process if it is still the one that was noted, and waits until it has let go of its ports and files.
 fn end(pid: u32, start: u64) {
-    if kernel::start_time(pid) == Some(start)
-        && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
-    {
-        // It may have ended by itself just now.
-        let _ = kill_process(pid, Signal::KILL);
+    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+    let Ok(ended) = pidfd_open(raw, PidfdFlags::empty()) else { return };
+    // The descriptor is of whoever has the pid now; if that started when it should, it is the one.
+    if kernel::start_time(pid) == Some(start) && pidfd_send_signal(&ended, Signal::KILL).is_ok() {
+        let wait = Timespec { tv_sec: KILLED_WITHIN_S, tv_nsec: 0 };
+        let _ = poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&wait));
     }
 }
 

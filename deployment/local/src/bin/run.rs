@@ -41,7 +41,7 @@ async fn run() -> Result<(), LocalError> {
     tokio::select! {
         error = serve() => error.map(|never| match never {}),
         () = asked_to_end => {
-            say("\ntaken down; nothing is left");
+            say("\ntaken down");
             Ok(())
         }
     }
