@@ -285,6 +285,8 @@ fn a_reader_in_its_own_cgroup_namespace_sees_the_same_pods() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
     #[test]
     fn any_bytes_are_placed_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..5000)) {
         let roots = Roots::new(None, OwnDepth::learn([&bytes[..]])).unwrap();

@@ -84,7 +84,7 @@ fn a_batch_never_mixes_generations() {
                 let mut words = [0; PIDS.len()];
                 let generation = table.lookup_batch(&PIDS, &mut words);
                 assert!(words.iter().all(|&word| word == words[0]), "mixed generations: {words:x?}");
-                let expected = if generation % 5 == 0 { 0 } else { entry(1, generation).bits() };
+                let expected = if generation.is_multiple_of(5) { 0 } else { entry(1, generation).bits() };
                 assert_eq!(words[0], expected, "another generation than {generation}");
                 assert!(generation >= last, "went back in time");
                 seen += u64::from(generation != last);
@@ -93,9 +93,9 @@ fn a_batch_never_mixes_generations() {
             seen
         });
         for generation in 1..=GENERATIONS {
-            let entries = if generation % 5 == 0 { &[][..] } else { &PIDS };
+            let entries = if generation.is_multiple_of(5) { &[][..] } else { &PIDS };
             writer.replace(entries.iter().map(|&pid| (pid, entry(1, generation))).collect());
-            if generation % 64 == 0 {
+            if generation.is_multiple_of(64) {
                 thread::yield_now(); // on one processor the reader gets its turn
             }
         }

@@ -1,0 +1,126 @@
+//! Directories in the real cgroup v2 tree, shaped as a kubelet with the systemd driver makes them.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use procfs::process::Process;
+
+/// The id of every container here.
+pub(crate) const CONTAINER: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// How long a condition may take on a busy machine before it counts as never.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks again and again until the condition holds.
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "did not come true: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Says that a test could not run. Written past the test harness, which would swallow it.
+pub(crate) fn skipped(test: &str, why: &str) {
+    writeln!(std::io::stderr(), "SKIPPED {test}: {why}").expect("standard error is writable");
+}
+
+/// A tree of cgroups with a kubepods root of its own, removed at the end.
+pub(crate) struct Pods {
+    base: PathBuf,
+    root: String,
+}
+
+impl Pods {
+    /// Makes the tree, or says why `test` cannot run here.
+    pub(crate) fn new(test: &str) -> Option<Self> {
+        Self::make().map_err(|why| skipped(test, &why)).ok()
+    }
+
+    fn make() -> Result<Self, String> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        if fs::read_to_string("/proc/1/cgroup").is_ok_and(|text| text.contains(":/..")) {
+            return Err("cgroups made here would not be where the host's are".to_owned());
+        }
+        let mounts = Process::myself().and_then(|own| own.mountinfo()).map_err(|error| error.to_string())?;
+        let mount = mounts.into_iter().find(|mount| mount.fs_type == "cgroup2" && mount.root == "/");
+        let mount = mount.ok_or("no cgroup v2 tree is mounted")?.mount_point;
+        let name = format!("gthulhu-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let base = mount.join(&name);
+        fs::create_dir(&base).map_err(|error| format!("{}: {error}", base.display()))?;
+        Ok(Self { base, root: format!("/{name}/kubepods.slice") })
+    }
+
+    /// The kubepods root, as a path in the cgroup tree.
+    pub(crate) fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The only container of a guaranteed pod.
+    pub(crate) fn container(&self, uid: &str) -> Container {
+        let uid = uid.replace('-', "_");
+        self.outside(&format!("../kubepods.slice/kubepods-pod{uid}.slice/cri-containerd-{CONTAINER}.scope"))
+    }
+
+    /// A container of a best-effort pod.
+    pub(crate) fn best_effort_container(&self, uid: &str) -> Container {
+        let uid = uid.replace('-', "_");
+        let qos = "kubepods.slice/kubepods-besteffort.slice";
+        self.outside(&format!("../{qos}/kubepods-besteffort-pod{uid}.slice/cri-containerd-{CONTAINER}.scope"))
+    }
+
+    /// A cgroup that is not below the root.
+    pub(crate) fn outside(&self, path: &str) -> Container {
+        // The kernel resolves "..", so the directory that is left has to be there.
+        let outside = self.base.join("outside");
+        fs::create_dir_all(&outside).expect("the tree is writable");
+        Container::make(outside.join(path))
+    }
+}
+
+impl Drop for Pods {
+    fn drop(&mut self) {
+        // Nothing is left in there unless a test failed. What was killed leaves its cgroup a moment later.
+        let _ = fs::write(self.base.join("cgroup.kill"), "1");
+        until("the cgroups are removed", || remove(&self.base).is_ok());
+    }
+}
+
+/// Removes cgroups from the leaves up; their files go with them.
+fn remove(dir: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove(&entry.path())?;
+        }
+    }
+    fs::remove_dir(dir)
+}
+
+/// One cgroup to put processes into.
+pub(crate) struct Container(PathBuf);
+
+impl Container {
+    fn make(path: PathBuf) -> Self {
+        fs::create_dir_all(&path).expect("the tree is writable");
+        Self(path)
+    }
+
+    /// A cgroup that the container made below its own.
+    pub(crate) fn nested(&self, path: &str) -> Self {
+        Self::make(self.0.join(path))
+    }
+
+    /// Moves a process into this cgroup.
+    pub(crate) fn add(&self, pid: u32) {
+        fs::write(self.procs(), pid.to_string()).expect("a process can be moved into a cgroup");
+    }
+
+    /// The file that takes pids.
+    pub(crate) fn procs(&self) -> PathBuf {
+        self.0.join("cgroup.procs")
+    }
+}
