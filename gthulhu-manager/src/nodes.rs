@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub mod client;
 pub mod driver;
 pub mod machine;
+#[cfg(test)]
+mod testdm;
 
 /// A node's name, as pods carry it in `spec.nodeName`.
 pub type NodeName = Arc<str>;

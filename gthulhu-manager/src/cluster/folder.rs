@@ -87,7 +87,7 @@ impl Drop for FolderCluster {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
         // If a wake is pending already, the thread sees the flag with that one.
-        drop(self.wake.try_send(()));
+        let _ = self.wake.try_send(());
     }
 }
 
@@ -162,7 +162,7 @@ impl Watch {
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|event| !is_our_own_reading(event.kind)) {
                 // A wake that is pending already stands for this change too.
-                drop(wake.try_send(()));
+                let _ = wake.try_send(());
             }
         })?;
         watcher.watch(&self.dir, RecursiveMode::NonRecursive)?;

@@ -140,7 +140,7 @@ fn a_bomb_of_aliases_is_refused() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let previous = format!("*a{}, ", level - 1).repeat(9);
-        text += &format!("a{level}: &a{level} [{previous}]\n");
+        text.extend([format!("a{level}: &a{level} [{previous}]\n")]);
     }
     assert!(parse("bomb.yaml", text.as_bytes()).is_err());
     let deep = "[".repeat(100_000);

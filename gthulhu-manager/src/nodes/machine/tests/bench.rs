@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gthulhu_lib::intent::Limits;
 use gthulhu_lib::intent::set::IntentSet;
+use gthulhu_lib::intent::{Intent, Limits};
 use gthulhu_lib::wire::IntentBody;
 
 use crate::nodes::machine::{
@@ -22,7 +22,7 @@ pub(super) fn set(pods: &str) -> Arc<IntentSet> {
 
 /// The words that [`set`] makes `set` from.
 pub(super) fn pods(set: &IntentSet) -> String {
-    set.iter().map(|intent| intent.pod_uid()).collect::<Vec<_>>().join(" ")
+    set.iter().map(Intent::pod_uid).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn pair((epoch, generation): (u64, u64)) -> Pair {

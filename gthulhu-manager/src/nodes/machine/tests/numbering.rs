@@ -106,6 +106,17 @@ fn a_new_epoch_is_pushed_even_to_nodes_that_hold_the_right_set() {
 }
 
 #[test]
+fn a_node_that_was_away_is_pushed_the_new_epoch_too() {
+    let mut bench = Bench::settled(&[("a", "p")]);
+    bench.up("a");
+    bench.answer("a", failure(FailureKind::Unreachable));
+    bench.epoch(2);
+    assert_eq!(bench.pass_ms(100), ["a: compare"]);
+    // It holds the right set, under a number that others may still use.
+    assert_eq!(bench.answer("a", holds("p", Some((1, 1)))), ["a: reachable", "a: push (2, 1) [p]"]);
+}
+
+#[test]
 fn the_epoch_asked_for_is_above_all_that_are_held() {
     let mut bench = Bench::settled(&[("a", ""), ("b", ""), ("c", "")]);
     bench.desired(&[("a", "p"), ("b", "p"), ("c", "p")]);
