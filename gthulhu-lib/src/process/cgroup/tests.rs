@@ -235,7 +235,10 @@ fn a_reader_in_its_own_cgroup_namespace_sees_the_same_pods() {
             ("0::/../../kubepods/burstable/pod{A}/{C1}/pod{B}\n", Want::TwoPods),
             ("0::/../../user.slice/kubepods/pod{A}/{C1}\n", Want::Elsewhere),
             ("0::/../../../kubepods/pod{A}/{C1}\n", Want::Elsewhere),
-            ("0::/kubepods/pod{A}/{C1}\n", Want::Elsewhere), // made by the reader itself
+            // Made by the reader itself.
+            ("0::/kubepods/pod{A}/{C1}\n", Want::Elsewhere),
+            ("0::/pod{A}/{C1}\n", Want::Elsewhere),
+            ("0::/burstable/pod{A}/{C1}\n", Want::Elsewhere),
             ("0::/\n", Want::Elsewhere),
         ],
     );
