@@ -20,10 +20,12 @@ pub struct ClusterView {
     pub pods: Vec<Arc<Pod>>,
     /// Every known node, sorted by name.
     pub nodes: Vec<ClusterNode>,
-    /// Whether no pod can be missing from `pods`. While false, "no pod matches" proves nothing.
+    /// Whether the source was read as a whole. While false, "no pod matches" proves nothing, and nothing must be
+    /// taken away from a node because its pods are not in `pods`.
     pub complete: bool,
-    /// What is wrong with the view, in one sentence. Always present while `complete` is false; it may also be
-    /// present on a complete view, parts of which are older than what the source holds now.
+    /// What is wrong with the view, in one sentence. Always present while `complete` is false. On a complete view
+    /// it names one part of the source, such as a file, that makes no sense: of that part, what is known from
+    /// before is kept, and what is new is not seen.
     pub reason: Option<String>,
 }
 

@@ -72,7 +72,8 @@ impl Scanner {
             faults.extend(file.fault.as_ref().map(|fault| format!("{name}: {fault}")));
         }
         let pods = self.merge(&mut faults);
-        let complete = listed.is_ok() && self.files.values().all(|file| file.pods.is_some());
+        // A file that never made sense counts as one that is not there yet: it must not stop all others.
+        let complete = listed.is_ok();
         let view = ClusterView { nodes: self.nodes(&pods), pods, complete, reason: faults.first().cloned() };
         for fault in faults.difference(&self.faults) {
             warn!(folder = %self.dir.display(), fault, "pods folder is not as it should be; keeping what is known");

@@ -93,12 +93,12 @@ async fn a_file_that_breaks_keeps_its_last_good_pods_and_everyone_elses() {
         fs::write(dir.path().join("a.yaml"), pod("a")).unwrap();
         until(&cluster, |view| view.reason.is_none()).await;
     }
-    // The pods of a file that never made sense are not known.
+    // A file that never made sense stops nobody, and is named.
     fs::write(dir.path().join("c.yaml"), "nonsense: [").unwrap();
-    let view = until(&cluster, |view| !view.complete).await;
-    assert_eq!(uids(&view), ["a", "b"]);
+    let view = until(&cluster, |view| view.reason.is_some()).await;
+    assert_eq!((uids(&view), view.complete), (vec!["a", "b"], true));
     fs::write(dir.path().join("c.yaml"), pod("c")).unwrap();
-    until(&cluster, |view| view.complete && uids(view) == ["a", "b", "c"]).await;
+    until(&cluster, |view| view.reason.is_none() && uids(view) == ["a", "b", "c"]).await;
 }
 
 #[tokio::test]
