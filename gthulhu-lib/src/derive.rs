@@ -3,16 +3,17 @@
 //! A strategy matches a pod when all its selectors do, the pod is in one of its namespaces, and the pod has not
 //! ended. Each match is one intent, unless it was excluded or the pod has no node yet.
 
-mod index;
+mod catalogue;
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use crate::id::{Id, intent_id};
+use crate::id::Id;
 use crate::selector::Selector;
 use crate::wire::IntentBody;
-use index::{Index, Vocabulary, Wanted};
+
+pub use catalogue::Catalogue;
 
 /// What we need to know of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,34 +113,13 @@ pub struct Derived {
 /// The intents that follow from `strategies` and `pods`, without those whose ids are `excluded`.
 ///
 /// Strategy ids and pod uids are unique; of equals, the first counts. The order of the input does not matter
-/// otherwise, but pods in order of uid are faster.
+/// otherwise. Whoever derives again and again keeps a [`Catalogue`], most of the cost of this is making one.
 pub fn derive<S: BuildHasher>(
     strategies: &[Arc<StrategySpec>],
     pods: &[Arc<Pod>],
     excluded: &HashSet<Id, S>,
 ) -> Derived {
-    let mut strategies: Vec<&Arc<StrategySpec>> = strategies.iter().collect();
-    strategies.sort_by_key(|strategy| strategy.id);
-    strategies.dedup_by_key(|strategy| strategy.id);
-    let mut pods: Vec<&Arc<Pod>> = pods.iter().collect();
-    pods.sort_by(|a, b| a.uid.cmp(&b.uid));
-    pods.dedup_by(|a, b| a.uid == b.uid);
-    pods.retain(|pod| !pod.terminal && pod.node.is_some());
-
-    let mut vocabulary = Vocabulary::default();
-    let wanted: Vec<Wanted> = strategies.iter().map(|strategy| vocabulary.learn(strategy)).collect();
-    let index = Index::new(&vocabulary, &pods);
-    let mut intents = Vec::new();
-    for (strategy, wanted) in strategies.into_iter().zip(&wanted) {
-        for pod in index.matches(wanted) {
-            let pod = pods[pod as usize];
-            let id = intent_id(strategy.id, &pod.uid);
-            if !excluded.contains(&id) {
-                intents.push(DerivedIntent { id, strategy: Arc::clone(strategy), pod: Arc::clone(pod) });
-            }
-        }
-    }
-    Derived { intents }
+    Catalogue::new(pods).derive(strategies, excluded)
 }
 
 /// The pods that one strategy matches, scheduled or not, in the order given.

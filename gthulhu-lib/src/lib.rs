@@ -50,7 +50,6 @@
 //! let process = node.path().join("4242");
 //! fs::create_dir_all(process.join("task"))?;
 //! fs::write(process.join("cgroup"), format!("0::/kubepods/burstable/pod{pod}/web\n"))?;
-//! fs::write(process.join("comm"), "nginx\n")?;
 //! fs::write(process.join("stat"), "4242 (nginx) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 98765 0\n")?;
 //!
 //! let intent = IntentBody {

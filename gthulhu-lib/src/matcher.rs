@@ -1,6 +1,7 @@
 //! Command regexes: which processes of a pod an intent means.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -12,7 +13,7 @@ pub const REGEX_SIZE_LIMIT: usize = 256 * 1024;
 /// The name of the sandbox process that only holds a pod's namespaces. It is never governed.
 pub const PAUSE: &[u8] = b"pause";
 
-/// Answers remembered per regex. A process can rename itself as often as it likes, so the memory has a
+/// Command names whose answers are remembered. A process can rename itself as often as it likes, so the memory has a
 /// bound; beyond it everything is forgotten and learnt again.
 const MEMO_MAX: usize = 4096;
 
@@ -35,32 +36,99 @@ impl CommandRegex {
     }
 }
 
-/// A regex with its answers so far: a node has thousands of processes but few distinct command names.
-#[derive(Debug)]
-pub(crate) struct Matcher {
-    regex: CommandRegex,
-    memo: HashMap<Comm, bool>,
+/// Command regexes with their answers so far: a node has thousands of processes but few distinct command names, so all
+/// regexes are asked when a name is first seen, and a look-up is enough from then on.
+#[derive(Debug, Default)]
+pub struct Matchers {
+    regexes: Vec<CommandRegex>,
+    memo: HashMap<u128, Matches, Seeded>,
 }
 
-impl Matcher {
-    pub(crate) fn new(regex: CommandRegex) -> Self {
-        Self { regex, memo: HashMap::new() }
+/// The regexes that match one command name.
+#[derive(Debug)]
+pub struct Matches(Box<[usize]>);
+
+impl Matches {
+    /// Whether the regex with this number is among them.
+    pub fn contains(&self, regex: usize) -> bool {
+        self.0.binary_search(&regex).is_ok()
     }
 
-    pub(crate) fn is_match(&mut self, comm: &Comm) -> bool {
-        if self.regex.0.is_none() {
-            return true;
-        }
-        if let Some(&known) = self.memo.get(comm) {
-            return known;
-        }
-        if self.memo.len() >= MEMO_MAX {
+    /// Their numbers, ascending.
+    pub fn numbers(&self) -> &[usize] {
+        &self.0
+    }
+}
+
+impl Matchers {
+    /// Adds a regex and gives its number: they are numbered from 0.
+    pub fn add(&mut self, regex: CommandRegex) -> usize {
+        self.memo.clear();
+        self.regexes.push(regex);
+        self.regexes.len() - 1
+    }
+
+    /// The regexes that are found in the command name.
+    pub fn of(&mut self, comm: &Comm) -> &Matches {
+        let key = comm.key();
+        if self.memo.len() >= MEMO_MAX && !self.memo.contains_key(&key) {
             self.memo.clear();
         }
-        let answer = self.regex.is_match(comm);
-        self.memo.insert(*comm, answer);
-        answer
+        self.memo.entry(key).or_insert_with(|| {
+            let matching = self.regexes.iter().enumerate().filter(|(_, regex)| regex.is_match(comm));
+            Matches(matching.map(|(number, _)| number).collect())
+        })
     }
+}
+
+/// Hashes the keys of the memo with one multiplication. Whoever names processes would have to know the seeds to find
+/// names that collide, and could slow down no more than the bounded memo.
+#[derive(Debug, Clone)]
+struct Seeded([u64; 2]);
+
+impl Default for Seeded {
+    fn default() -> Self {
+        let random = RandomState::new();
+        Self([random.hash_one(0), random.hash_one(1)])
+    }
+}
+
+impl BuildHasher for Seeded {
+    type Hasher = Folded;
+
+    fn build_hasher(&self) -> Folded {
+        Folded { seeds: self.0, hash: 0 }
+    }
+}
+
+struct Folded {
+    seeds: [u64; 2],
+    hash: u64,
+}
+
+impl Hasher for Folded {
+    fn write_u128(&mut self, key: u128) {
+        let [low, high] = self.seeds;
+        let seeded = key ^ (u128::from(high) << 64 | u128::from(low));
+        let product = u128::from(half(seeded)) * u128::from(half(seeded >> 64));
+        self.hash = half(product) ^ half(product >> 64);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u128(u128::from(self.hash) << 64 | u128::from(byte));
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.hash
+    }
+}
+
+/// The lower half.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+fn half(wide: u128) -> u64 {
+    wide as u64
 }
 
 #[cfg(test)]
@@ -86,9 +154,14 @@ mod tests {
             let compiled = CommandRegex::compile(regex).unwrap();
             let comm = Comm::new(comm);
             assert_eq!(compiled.is_match(&comm), expected, "{regex:?} on {comm}");
-            let mut memoised = Matcher::new(compiled);
-            assert_eq!(memoised.is_match(&comm), expected, "first answer, {regex:?} on {comm}");
-            assert_eq!(memoised.is_match(&comm), expected, "remembered answer, {regex:?} on {comm}");
+            let mut memoised = Matchers::default();
+            let number = memoised.add(compiled);
+            assert_eq!(memoised.of(&comm).contains(number), expected, "first answer, {regex:?} on {comm}");
+            assert_eq!(
+                memoised.of(&comm).contains(number),
+                expected,
+                "remembered answer, {regex:?} on {comm}"
+            );
         }
     }
 
@@ -101,11 +174,27 @@ mod tests {
 
     #[test]
     fn the_memory_of_answers_is_bounded() {
-        let mut matcher = Matcher::new(CommandRegex::compile("1").unwrap());
-        for n in 0..3 * MEMO_MAX {
-            let name = n.to_string();
-            assert_eq!(matcher.is_match(&Comm::new(name.as_bytes())), name.contains('1'));
-            assert!(matcher.memo.len() <= MEMO_MAX);
+        let mut matchers = Matchers::default();
+        for digit in ["1", "2", ""] {
+            matchers.add(CommandRegex::compile(digit).unwrap());
         }
+        for n in (0..2 * MEMO_MAX).chain(0..MEMO_MAX) {
+            let name = n.to_string();
+            let matches = matchers.of(&Comm::new(name.as_bytes()));
+            let expected = ["1", "2", ""].map(|digit| name.contains(digit));
+            assert_eq!([0, 1, 2].map(|number| matches.contains(number)), expected, "{name}");
+            assert!(matchers.memo.len() <= MEMO_MAX);
+        }
+    }
+
+    #[test]
+    fn names_that_differ_only_in_length_are_told_apart() {
+        let mut matchers = Matchers::default();
+        matchers.add(CommandRegex::compile("^a$").unwrap());
+        matchers.add(CommandRegex::compile("^a\0$").unwrap());
+        assert_eq!(matchers.of(&Comm::new(b"a")).numbers(), [0]);
+        assert_eq!(matchers.of(&Comm::new(b"a\0")).numbers(), [1]);
+        matchers.add(CommandRegex::compile("a").unwrap());
+        assert_eq!(matchers.of(&Comm::new(b"a")).numbers(), [0, 2], "a new regex is asked too");
     }
 }

@@ -47,6 +47,13 @@ impl Comm {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
+
+    /// A number that no other name has.
+    pub(crate) fn key(&self) -> u128 {
+        let mut key = [self.len; Self::MAX + 1];
+        key[..Self::MAX].copy_from_slice(&self.bytes);
+        u128::from_le_bytes(key)
+    }
 }
 
 /// The name with bytes that are not UTF-8 replaced.

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use crate::id::Id;
 use crate::intent::Intent;
 use crate::intent::set::IntentSet;
-use crate::matcher::{CommandRegex, Matcher, PAUSE};
+use crate::matcher::{CommandRegex, Matchers, PAUSE};
 use crate::pod_index::PodIndex;
 use crate::process::{Comm, Governed, Process, ProcessId, Thread};
 use crate::strategy::{Entry, Resolved};
@@ -66,20 +66,19 @@ impl Rule {
 #[derive(Debug)]
 pub(crate) struct Rules {
     by_pod: HashMap<String, Vec<Rule>>,
-    matchers: Vec<Matcher>,
+    matchers: Matchers,
 }
 
 impl Rules {
     pub(crate) fn new(intents: &IntentSet) -> Self {
         let mut by_pod: HashMap<String, Vec<Rule>> = HashMap::new();
-        let mut matchers = Vec::new();
+        let mut matchers = Matchers::default();
         let mut known: HashMap<&str, Option<usize>> = HashMap::new();
         for (position, intent) in intents.iter().enumerate() {
             let matcher = *known.entry(intent.command_regex()).or_insert_with(|| {
                 // A checked intent's regex compiles; one that did not would match nothing.
                 let regex = CommandRegex::compile(intent.command_regex()).ok()?;
-                matchers.push(Matcher::new(regex));
-                Some(matchers.len() - 1)
+                Some(matchers.add(regex))
             });
             let Some(matcher) = matcher else { continue };
             let rule =
@@ -106,7 +105,8 @@ impl Rules {
     pub(crate) fn matches(&mut self, uid: &str, comm: &Comm) -> Vec<bool> {
         let Self { by_pod, matchers } = self;
         let rules = by_pod.get(uid).map_or(&[][..], Vec::as_slice);
-        rules.iter().map(|rule| matchers[rule.matcher].is_match(comm)).collect()
+        let matches = matchers.of(comm);
+        rules.iter().map(|rule| matches.contains(rule.matcher)).collect()
     }
 
     /// The winners for all tasks: leaders by pid, then other threads by tid.
@@ -119,7 +119,8 @@ impl Rules {
                 if process.comm.as_bytes() == PAUSE || muted.contains(&(process.id, None)) {
                     continue;
                 }
-                let winner = rules.iter().find(|rule| matchers[rule.matcher].is_match(&process.comm));
+                let matches = matchers.of(&process.comm);
+                let winner = rules.iter().find(|rule| matches.contains(rule.matcher));
                 let Some(rule) = winner else { continue };
                 leaders.push(row(rule, process, Thread { tid: process.id.pid, start: process.id.start }));
                 let heard =

@@ -1,6 +1,6 @@
 //! Label selectors: what a strategy asks of a pod's labels.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,52 +28,5 @@ impl Selector {
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.key.is_empty()
             || labels.get(&self.key).is_some_and(|value| self.value.is_empty() || *value == self.value)
-    }
-}
-
-/// The selectors that a number of strategies use, each known by a small number: its term.
-///
-/// Labels that no strategy asks for get no term, and cost one failed look-up.
-#[derive(Debug, Default)]
-pub(crate) struct Terms<'a> {
-    keys: HashMap<&'a str, KeyTerms<'a>>,
-    count: u32,
-}
-
-#[derive(Debug, Default)]
-struct KeyTerms<'a> {
-    /// The term of "this key exists".
-    any: Option<u32>,
-    /// The terms of "this key has this value".
-    values: HashMap<&'a str, u32>,
-}
-
-impl<'a> Terms<'a> {
-    /// The term of a selector, new if needed; none if it asks for nothing.
-    pub(crate) fn intern(&mut self, selector: &'a Selector) -> Option<u32> {
-        if selector.key.is_empty() {
-            return None;
-        }
-        let key = self.keys.entry(&selector.key).or_default();
-        let slot = match selector.value.as_str() {
-            "" => key.any.get_or_insert(self.count),
-            value => key.values.entry(value).or_insert(self.count),
-        };
-        if *slot == self.count {
-            self.count += 1;
-        }
-        Some(*slot)
-    }
-
-    /// The terms that a label satisfies: at most two.
-    pub(crate) fn of_label(&self, key: &str, value: &str) -> impl Iterator<Item = u32> {
-        let known = self.keys.get(key);
-        let exact = known.and_then(|known| known.values.get(value).copied());
-        known.and_then(|known| known.any).into_iter().chain(exact)
-    }
-
-    /// Number of terms; they are `0..count`.
-    pub(crate) fn count(&self) -> usize {
-        self.count as usize
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use gthulhu_lib::derive::{Pod, StrategySpec, derive, matching};
+use gthulhu_lib::derive::{Catalogue, Pod, StrategySpec, derive, matching};
 use gthulhu_lib::id::{Id, intent_id};
 use gthulhu_lib::intent::{Intent, Limits};
 use gthulhu_lib::selector::Selector;
@@ -140,6 +140,68 @@ fn equals_the_model() {
     run.unwrap();
     let (total, telling) = (total.get(), telling.get());
     assert!(telling >= 100 && telling * 2 > total, "{telling} of {total} cases could tell a mistake");
+}
+
+/// What happens to the pods of a cluster.
+#[derive(Debug, Clone)]
+enum Change {
+    Put(Pod),
+    Remove(String),
+    /// The whole list anew. Those that did not change are the same allocations as before.
+    Set(Vec<Pod>),
+}
+
+fn any_changes() -> impl Strategy<Value = Vec<Change>> {
+    let put = any_pods().prop_map(|mut pods| Change::Put(pods.swap_remove(0)));
+    let change = prop_oneof![
+        4 => put,
+        2 => "[0-9]{2}".prop_map(Change::Remove),
+        1 => any_pods().prop_shuffle().prop_map(Change::Set),
+        // Uids that occur twice.
+        1 => (any_pods(), any_pods()).prop_map(|(one, other)| Change::Set([one, other].concat())),
+    ];
+    prop::collection::vec(change, 1..8)
+}
+
+#[test]
+fn a_catalogue_that_follows_changes_equals_one_made_anew() {
+    let changes = Cell::new(0);
+    let mut runner = TestRunner::default();
+    let run = runner.run(&(any_pods(), any_changes(), any_strategies()), |(pods, sequence, strategies)| {
+        let strategies = shared(strategies);
+        let mut pods = shared(pods);
+        let mut catalogue = Catalogue::new(&pods);
+        for change in sequence {
+            match change {
+                Change::Put(pod) => {
+                    let pod = Arc::new(pod);
+                    pods.retain(|known| known.uid != pod.uid);
+                    pods.push(Arc::clone(&pod));
+                    catalogue.put(&pod);
+                }
+                Change::Remove(uid) => {
+                    pods.retain(|known| known.uid != uid);
+                    catalogue.remove(&uid);
+                }
+                Change::Set(list) => {
+                    let same = |pod: &Pod| pods.iter().find(|known| ***known == *pod).cloned();
+                    pods = list.into_iter().map(|pod| same(&pod).unwrap_or_else(|| Arc::new(pod))).collect();
+                    catalogue.set(&pods);
+                    let mut uids = HashSet::new();
+                    pods.retain(|pod| uids.insert(pod.uid.clone()));
+                }
+            }
+            changes.set(changes.get() + 1);
+            let none = HashSet::new();
+            prop_assert_eq!(catalogue.len(), pods.len());
+            prop_assert_eq!(catalogue.derive(&strategies, &none), derive(&strategies, &pods, &none));
+        }
+        catalogue.set(&[]);
+        prop_assert!(catalogue.is_empty());
+        Ok(())
+    });
+    run.unwrap();
+    assert!(changes.get() > 1000, "{} changes", changes.get());
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The source that always works: a walk over `/proc`.
 //!
-//! Most processes of a node are in no pod, so the cgroup is read first and alone. Those in a pod are then read
-//! through a handle on their `/proc` directory, which speaks of that very process: once it is gone the kernel
-//! answers every read with an error, even if its number is in use again. So all facts about one process are of
-//! one process, without comparing start times between reads. A process that goes away in mid-read is skipped.
+//! A process is read through a handle on its `/proc` directory, which speaks of that very process: once it is gone the
+//! kernel answers every read with an error, even if its number is in use again. So all facts about one process are of
+//! one process, without comparing start times between reads. A process that goes away in mid-read is skipped. Of those
+//! in no pod, nothing but the cgroup is read; the others cost one file more, since `stat` has the name too.
 
 mod files;
 mod stat;
@@ -14,11 +14,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustix::fs::Dir;
+use rustix::path::DecInt;
 
 use super::cgroup::{OwnDepth, Placement, Roots};
 use super::{
-    Changes, Comm, Governed, LeftOut, Located, Process, ProcessId, ProcessSource, Snapshot, SourceError,
-    Thread,
+    Changes, Governed, LeftOut, Located, Process, ProcessId, ProcessSource, Snapshot, SourceError, Thread,
 };
 use stat::Stat;
 
@@ -75,27 +75,22 @@ impl ProcWalk {
         pid: u32,
         with_threads: impl Fn(&str) -> bool,
     ) -> io::Result<Located> {
-        files::read(proc, &format!("{pid}/cgroup"), &mut self.text)?;
-        if self.roots.place(&self.text) == Placement::Elsewhere {
-            return Ok(Located::Elsewhere);
-        }
-        let dir = files::open_dir(proc, pid.to_string())?;
-        files::read(&dir, "cgroup", &mut self.text)?;
+        let dir = files::enter(proc, DecInt::new(pid).as_c_str())?;
+        files::read(&dir, c"cgroup", &mut self.text)?;
         let (pod_uid, container_id) = match self.roots.place(&self.text) {
             Placement::Elsewhere => return Ok(Located::Elsewhere),
             Placement::Refused(why) => return Ok(Located::Refused(why)),
             Placement::Pod { uid, container } => (Arc::<str>::from(uid), container.map(Arc::from)),
         };
-        files::read(&dir, "stat", &mut self.text)?;
+        files::read(&dir, c"stat", &mut self.text)?;
         let stat = Stat::parse(&self.text).ok_or(io::ErrorKind::InvalidData)?;
         if stat.is_dead() {
             return Ok(Located::NotFound);
         }
-        files::read(&dir, "comm", &mut self.text)?;
-        let comm = Comm::new(self.text.strip_suffix(b"\n").unwrap_or(&self.text));
         let threads = if with_threads(&pod_uid) { self.threads(&dir, pid)? } else { Vec::new() };
         let id = ProcessId { pid, start: stat.start };
-        Ok(Located::InPod(Process { id, parent: stat.parent, comm, pod_uid, container_id, threads }))
+        let Stat { parent, comm, .. } = stat;
+        Ok(Located::InPod(Process { id, parent, comm, pod_uid, container_id, threads }))
     }
 
     /// The threads of the process behind `dir`, without its leader.
@@ -107,7 +102,7 @@ impl ProcWalk {
             if tid == leader {
                 continue;
             }
-            match files::read(&task, &format!("{tid}/stat"), &mut self.text) {
+            match files::read(&task, format!("{tid}/stat"), &mut self.text) {
                 Err(error) if is_gone(&error) => continue,
                 read => read?,
             }
@@ -160,7 +155,7 @@ impl ProcessSource for ProcWalk {
     fn locate(&mut self, tid: u32) -> Result<Located, SourceError> {
         let proc = self.open()?;
         // Threads other than leaders are not listed in the proc file system, but can be asked for.
-        let leader = match files::read(&proc, &format!("{tid}/status"), &mut self.text) {
+        let leader = match files::read(&proc, format!("{tid}/status"), &mut self.text) {
             Ok(()) => stat::leader(&self.text).unwrap_or(tid),
             Err(_) => tid,
         };

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gthulhu_lib::derive::{Derived, DerivedIntent, Pod, StrategySpec, derive, matching};
+use gthulhu_lib::derive::{Catalogue, Derived, DerivedIntent, Pod, StrategySpec, matching};
 use gthulhu_lib::id::Id;
 
 use super::ports::Desired;
@@ -20,10 +20,11 @@ pub(super) struct Picture {
     derived: Derived,
 }
 
-/// The picture made last.
+/// The picture made last, and what makes the next one cheap.
 #[derive(Default)]
 pub(super) struct Pictures {
     last: Mutex<Option<Arc<Picture>>>,
+    pods: Mutex<Catalogue>,
 }
 
 impl Service {
@@ -39,18 +40,27 @@ impl Pictures {
         if let Some(picture) = known.filter(|picture| picture.shows(state, &view)) {
             return picture;
         }
-        // Not under the lock: those who need another picture do not wait for this one.
-        let picture = Arc::new(Picture::new(state, view));
+        // Not under the lock of `last`: those for whom the known picture is good enough do not wait for this one.
+        let picture = Arc::new(Picture::new(state, view, &self.pods));
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&picture));
         picture
     }
 }
 
 impl Picture {
-    fn new(state: &State, view: Arc<ClusterView>) -> Self {
+    fn new(state: &State, view: Arc<ClusterView>, pods: &Mutex<Catalogue>) -> Self {
         let specs: Vec<_> = state.strategies.values().map(|s| Arc::new(s.value.spec())).collect();
         let excluded: HashSet<_> = state.exclusions.keys().copied().collect();
-        let derived = derive(&specs, &view.pods, &excluded);
+        let mut pods = pods.lock().unwrap_or_else(|poisoned| {
+            // A panic may have left the catalogue half changed.
+            pods.clear_poison();
+            let mut guard = poisoned.into_inner();
+            *guard = Catalogue::default();
+            guard
+        });
+        pods.set(&view.pods);
+        let derived = pods.derive(&specs, &excluded);
+        drop(pods);
         let (strategies, exclusions) = (Arc::clone(&state.strategies), Arc::clone(&state.exclusions));
         Self { view, strategies, exclusions, derived }
     }

@@ -1,8 +1,12 @@
 //! The fields that are needed of `/proc/PID/stat` and `/proc/PID/status`.
 
+use crate::process::Comm;
+
 /// A process's or thread's `stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
+    /// Command name, byte for byte (Linux before 4.18 escapes newlines and backslashes in it).
+    pub(super) comm: Comm,
     state: u8,
     /// Parent process.
     pub(super) parent: u32,
@@ -15,14 +19,16 @@ impl Stat {
     /// Reads a `stat`. The command name stands in parentheses and may itself hold blanks and parentheses, so
     /// the fields are counted from the last `)`.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let end_of_name = text.iter().rposition(|&byte| byte == b')')?;
+        let start_of_name = text.iter().position(|&byte| byte == b'(')? + 1;
+        let end_of_name = text.iter().rposition(|&byte| byte == b')').filter(|&end| end >= start_of_name)?;
+        let comm = Comm::new(&text[start_of_name..end_of_name]);
         let mut fields = std::str::from_utf8(&text[end_of_name + 1..]).ok()?.split_ascii_whitespace();
         // Fields are numbered as in proc(5), where the state is the third.
         let state = *fields.next()?.as_bytes().first()?;
         let parent = fields.next()?.parse().ok()?;
         let thread_count = fields.nth(20 - 5)?.parse().ok()?;
         let start = fields.nth(22 - 21)?.parse().ok()?;
-        Some(Self { state, parent, thread_count, start })
+        Some(Self { comm, state, parent, thread_count, start })
     }
 
     /// Whether this thread has ended: a zombie, or about to vanish.
@@ -51,19 +57,31 @@ mod tests {
 
     #[test]
     fn fields_are_counted_from_the_end_of_the_name() {
-        let expected = Stat { state: b'S', parent: 17, thread_count: 3, start: 987_654 };
+        let expected = |name: &[u8]| Stat {
+            comm: Comm::new(name),
+            state: b'S',
+            parent: 17,
+            thread_count: 3,
+            start: 987_654,
+        };
         for name in ["sleep", "tmux: server", "a) R 1 (b", ")", "", "x\ny", "((("] {
             let text = format!("42 ({name}) {AFTER_NAME}\n");
-            assert_eq!(Stat::parse(text.as_bytes()), Some(expected), "for the name {name:?}");
+            assert_eq!(
+                Stat::parse(text.as_bytes()),
+                Some(expected(name.as_bytes())),
+                "for the name {name:?}"
+            );
         }
         let mut not_utf8 = b"42 (\xff\xfe) ".to_vec();
         not_utf8.extend_from_slice(AFTER_NAME.as_bytes());
-        assert_eq!(Stat::parse(&not_utf8), Some(expected));
+        assert_eq!(Stat::parse(&not_utf8), Some(expected(b"\xff\xfe")));
     }
 
     #[test]
     fn what_is_no_stat_is_refused() {
-        for text in ["", "42", "42 (sleep", "42 (sleep)", "42 (sleep) S 1 2 3", "42 (sleep) S x"] {
+        for text in
+            ["", "42", "42 (sleep", "42 (sleep)", "42 (sleep) S 1 2 3", "42 (sleep) S x", "42 )sleep( S"]
+        {
             assert_eq!(Stat::parse(text.as_bytes()), None, "for {text:?}");
         }
         let negative = format!("42 (sleep) {AFTER_NAME}").replace("987654", "-1");

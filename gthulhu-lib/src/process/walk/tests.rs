@@ -6,6 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::*;
+use crate::process::Comm;
 use crate::process::cgroup::Refusal;
 
 const POD: &str = "20da609e-6973-4463-a1e3-1b0b4f33cb1e";
@@ -28,8 +29,7 @@ impl ProcTree {
 
     fn process(&self, pid: u32, cgroup: &str, comm: &[u8], start: u64) -> &Self {
         self.file(&format!("{pid}/cgroup"), cgroup)
-            .file(&format!("{pid}/comm"), [comm, b"\n"].concat())
-            .file(&format!("{pid}/stat"), stat(pid, 'S', start))
+            .file(&format!("{pid}/stat"), named_stat(pid, comm, 'S', start))
             .file(&format!("{pid}/task/{pid}/stat"), stat(pid, 'S', start))
     }
 
@@ -42,8 +42,13 @@ impl ProcTree {
     }
 }
 
-fn stat(pid: u32, state: char, start: u64) -> String {
-    format!("{pid} (any) {state} 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 {start} 0 0\n")
+fn stat(pid: u32, state: char, start: u64) -> Vec<u8> {
+    named_stat(pid, b"any", state, start)
+}
+
+fn named_stat(pid: u32, comm: &[u8], state: char, start: u64) -> Vec<u8> {
+    let fields = format!(") {state} 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 {start} 0 0\n");
+    [format!("{pid} (").as_bytes(), comm, fields.as_bytes()].concat()
 }
 
 fn pids(snapshot: &Snapshot) -> Vec<u32> {
@@ -84,8 +89,7 @@ fn command_names_of_any_bytes_are_kept() {
         [&b"tmux: server"[..], b") R 1 (", b"two\nlines", b"ends\n", b"", b"\xff\xfe\x80", b"\xe2\x82"]
     {
         let tree = ProcTree::new();
-        let name = [b"42 (", comm, b") S 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 700"].concat();
-        tree.process(42, IN_POD, comm, 0).file("42/stat", name);
+        tree.process(42, IN_POD, comm, 700);
         let snapshot = tree.snapshot();
         assert_eq!(snapshot.processes[0].comm, Comm::new(comm));
         assert_eq!(snapshot.processes[0].id.start, 700);
@@ -98,13 +102,10 @@ fn what_ends_in_mid_read_is_skipped_and_what_makes_no_sense_is_counted() {
     let tree = ProcTree::new();
     tree.process(10, IN_POD, b"good", 1)
         .process(11, &long_path, b"deep", 1)
-        // Gone after its cgroup was read, before its name was, before its threads were.
+        // Gone after its cgroup was read, before its threads were, before anything was.
         .file("12/cgroup", IN_POD)
         .file("13/cgroup", IN_POD)
         .file("13/stat", stat(13, 'S', 1))
-        .file("14/cgroup", IN_POD)
-        .file("14/stat", stat(14, 'S', 1))
-        .file("14/comm", "gone\n")
         .file("15/comm", "gone before the first read\n")
         // Ended, but not yet waited for.
         .process(16, IN_POD, b"zombie", 1)
