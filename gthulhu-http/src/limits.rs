@@ -4,6 +4,11 @@ use std::time::Duration;
 
 /// The limits of one listener. A route may take larger bodies than `body_bytes`
 /// (see [`Route::body_limit`](crate::route::Route::body_limit)); everything else holds for all routes.
+///
+/// There is no limit on the connections of one address. Callers behind one proxy or one address translation, and
+/// everything on this machine, share an address, so that such a limit would let one of them lock out the others;
+/// and who owns a range of addresses would not feel it. Instead, connections that do nothing give way to those who
+/// come, whoever they are.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of a request's first line and headers; at least 8 KiB whatever is asked for. Beyond: 431.
@@ -12,10 +17,16 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a request body. Beyond: 413.
     pub body_bytes: usize,
-    /// Open connections; further ones wait in the kernel's queue.
+    /// Open connections, fewer where the process may not open so many files. For a further one, those that have
+    /// waited longest for their caller are closed; while all are at work it waits in the kernel's queue.
     pub connections: usize,
     /// Requests being worked on; further ones get 503 with `Retry-After`.
     pub in_flight: u32,
+    /// Bodies that are still coming and did not come with their head; at most half of the connections. For a
+    /// further one, the one that has taken longest is refused with 503 and `Retry-After`.
+    pub slow_bodies: usize,
+    /// Bytes of such bodies that are kept until the rest has come, all together; the same holds beyond it.
+    pub slow_body_bytes: usize,
     /// From the first moment of a connection, or the first byte of a later request, to the end of the headers.
     /// A connection that says nothing is closed after it.
     pub first_byte: Duration,
@@ -37,6 +48,8 @@ impl Default for Limits {
             body_bytes: 256 * 1024,
             connections: 4096,
             in_flight: 512,
+            slow_bodies: 1024,
+            slow_body_bytes: 16 * 1024 * 1024,
             first_byte: Duration::from_secs(10),
             body: Duration::from_secs(15),
             request: Duration::from_secs(30),

@@ -1,7 +1,7 @@
 //! The listener: connections in, requests through their checks, replies out, and an end that finishes what began.
 //!
 //! ```text
-//! accept (cap, back-off) -> connection (first byte, headers, idle) -> one task for each request:
+//! accept (room, back-off) -> connection (first byte, headers, idle) -> one task for each request:
 //!     framing -> route -> capacity -> policy -> body (limit, deadline) -> handler (deadline) -> reply, access line
 //! ```
 //!
@@ -9,8 +9,15 @@
 
 mod access;
 mod bind;
+mod bodies;
+mod body;
+mod clock;
 mod connection;
+mod connections;
+mod descriptors;
+mod framing;
 mod request;
+mod stream;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,17 +25,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
 use crate::limits::Limits;
 use crate::router::Router;
 use crate::shutdown::Shutdown;
+use bodies::SlowBodies;
+use connections::Connections;
 
-pub use bind::{BindError, bind};
+pub use bind::{BindError, bind, check_address};
 
 /// How long accepting pauses when the system refuses a descriptor or memory.
 const STARVED_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a new connection that finds no room looks for it again.
+const CROWDED_PAUSE: Duration = Duration::from_millis(20);
 
 /// What every connection of one listener shares.
 struct Shared<A> {
@@ -36,6 +48,7 @@ struct Shared<A> {
     router: Router<A>,
     limits: Limits,
     in_flight: Semaphore,
+    slow_bodies: SlowBodies,
     shutdown: Shutdown,
 }
 
@@ -50,66 +63,70 @@ pub async fn serve<A: Send + Sync + 'static>(
     limits: Limits,
     shutdown: Shutdown,
 ) {
+    let most = descriptors::connections(limits.connections);
     let in_flight = Semaphore::new(limits.in_flight as usize);
-    let connections = Arc::new(Semaphore::new(limits.connections));
-    let mut acceptor = Acceptor { listener, connections, starved: false };
-    let shared = Arc::new(Shared { app, router, limits, in_flight, shutdown });
-    let mut open = JoinSet::new();
+    // A slow body holds its connection: leave most of them to others.
+    let slow_bodies = SlowBodies::new(limits.slow_bodies.min(most / 2), limits.slow_body_bytes);
+    let shared = Arc::new(Shared { app, router, limits, in_flight, slow_bodies, shutdown });
+    let mut connections = Connections::new(most);
+    let mut acceptor = Acceptor { listener, starved: false };
+    let mut next = None;
     loop {
+        if !connections.is_full()
+            && let Some(accepted) = next.take()
+        {
+            connections.start(&shared, accepted);
+        }
         tokio::select! {
             biased;
             () = shared.shutdown.requested() => break,
-            // Reaps finished connections, so that the set holds open ones only.
-            Some(_) = open.join_next() => {}
-            (stream, peer, permit) = acceptor.next() => {
-                let shared = Arc::clone(&shared);
-                open.spawn(async move {
-                    connection::run(shared, stream, peer).await;
-                    drop(permit);
-                });
+            Some(()) = connections.ended() => {}
+            accepted = acceptor.next(), if next.is_none() => {
+                next = accepted;
+                if next.is_none() || connections.is_full() {
+                    connections.make_room();
+                }
             }
+            () = sleep(CROWDED_PAUSE), if next.is_some() => connections.make_room(),
         }
     }
-    drop(acceptor);
-    drain(&shared, open).await;
+    drop((acceptor, next));
+    drain(&shared, connections).await;
 }
 
 /// Waits for the open connections, and for requests whose caller has gone away.
-async fn drain<A>(shared: &Shared<A>, mut open: JoinSet<()>) {
+async fn drain<A>(shared: &Shared<A>, mut connections: Connections) {
     let finish = async {
-        while open.join_next().await.is_some() {}
+        while connections.ended().await.is_some() {}
         // All permits free means that no request is being worked on.
         let _ = shared.in_flight.acquire_many(shared.limits.in_flight).await;
     };
     if tokio::time::timeout(shared.limits.drain, finish).await.is_err() {
         let busy = shared.limits.in_flight as usize - shared.in_flight.available_permits();
         tracing::warn!(
-            connections = open.len(),
+            connections = connections.len(),
             requests = busy,
             "stopped before all requests were finished"
         );
-        open.shutdown().await;
+        connections.shutdown().await;
     }
 }
 
-/// Takes connections off the listener, no faster than the limits and the system allow.
+/// Takes connections off the listener, no faster than the system allows.
 struct Acceptor {
     listener: TcpListener,
-    connections: Arc<Semaphore>,
     starved: bool,
 }
 
 impl Acceptor {
-    /// The next connection, with its place among the open ones. Safe to drop while waiting.
-    async fn next(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-        let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else {
-            return std::future::pending().await; // The semaphore is never closed.
-        };
+    /// The next connection; none, after a pause, when the system has no descriptor or memory for it.
+    /// Safe to drop while waiting.
+    async fn next(&mut self) -> Option<(TcpStream, SocketAddr)> {
         loop {
             match self.listener.accept().await {
-                Ok((stream, peer)) => {
+                Ok(accepted) => {
                     self.starved = false;
-                    return (stream, peer, permit);
+                    return Some(accepted);
                 }
                 Err(error) if gone_before_accepted(&error) => {}
                 Err(error) => {
@@ -118,7 +135,8 @@ impl Acceptor {
                         tracing::warn!(%error, "cannot accept connections; trying again");
                     }
                     self.starved = true;
-                    tokio::time::sleep(STARVED_PAUSE).await;
+                    sleep(STARVED_PAUSE).await;
+                    return None;
                 }
             }
         }

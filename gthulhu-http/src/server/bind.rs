@@ -33,11 +33,7 @@ pub enum BindError {
 /// free port. Must be called inside a runtime; a host name is looked up on the spot.
 pub fn bind(address: &str) -> Result<TcpListener, BindError> {
     let failed = |source| BindError::Listen { address: address.to_owned(), source };
-    if let Some(port) = address.strip_prefix(':') {
-        let port = port.parse().map_err(|_| BindError::Address {
-            address: address.to_owned(),
-            source: io::Error::new(io::ErrorKind::InvalidInput, "not a port"),
-        })?;
+    if let (None, port) = parse(address)? {
         return all_addresses(port).map_err(failed);
     }
     let resolved = address
@@ -45,6 +41,25 @@ pub fn bind(address: &str) -> Result<TcpListener, BindError> {
         .and_then(|mut all| all.next().ok_or_else(|| io::Error::other("the host has no address")))
         .map_err(|source| BindError::Address { address: address.to_owned(), source })?;
     listen(resolved).map_err(failed)
+}
+
+/// What can be said of an address without asking anybody: whether it has a port, and a host if it needs one.
+pub fn check_address(address: &str) -> Result<(), BindError> {
+    parse(address).map(|_| ())
+}
+
+/// The host, unless all addresses are meant, and the port.
+fn parse(address: &str) -> Result<(Option<&str>, u16), BindError> {
+    let wrong = |what: &str| BindError::Address {
+        address: address.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidInput, what),
+    };
+    let (host, port) = address.rsplit_once(':').ok_or_else(|| wrong("no port"))?;
+    let port = port.parse().map_err(|_| wrong("not a port"))?;
+    if host.contains(char::is_whitespace) {
+        return Err(wrong("not a host"));
+    }
+    Ok((Some(host).filter(|host| !host.is_empty()), port))
 }
 
 /// Both families on one socket; the older one alone where the system does not have the newer.

@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod app;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod framing;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

@@ -1,0 +1,84 @@
+//! Reading a request body: as it is on the wire, up to its limit, within its time.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{self, HeaderMap};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming};
+use tokio::time::timeout;
+
+use super::bodies::SlowBodies;
+use super::request::SOON;
+use crate::error::HttpError;
+
+/// Refuses a body that is packed: it would have to be unpacked to know its size.
+pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), HttpError> {
+    let plain = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
+        return Ok(());
+    }
+    let message = "a Content-Encoding is not supported";
+    Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).closing())
+}
+
+/// The whole body, of at most `limit` bytes. Ready when first polled if all of it has come already.
+pub(super) async fn read(
+    body: Incoming,
+    limit: usize,
+    deadline: Duration,
+    slow: &SlowBodies,
+) -> Result<Bytes, HttpError> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(HttpError::too_large(limit).closing());
+    }
+    match timeout(deadline, collect(body, limit, slow)).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            Err(HttpError::new(StatusCode::REQUEST_TIMEOUT, "the request body took too long").closing())
+        }
+    }
+}
+
+async fn collect(mut body: Incoming, limit: usize, slow: &SlowBodies) -> Result<Bytes, HttpError> {
+    let mut whole = Vec::new();
+    let mut place = None;
+    loop {
+        let place = match place.as_mut() {
+            Some(place) => place,
+            None => match super::request::at_once(std::pin::pin!(body.frame())).await {
+                Some(frame) => {
+                    match frame {
+                        None => return Ok(whole.into()),
+                        Some(frame) => append(&mut whole, frame, limit)?,
+                    };
+                    continue;
+                }
+                None => place.insert(slow.enter(whole.len())),
+            },
+        };
+        match place.unless_sent_away(body.frame()).await {
+            Some(None) => return Ok(whole.into()),
+            Some(Some(frame)) => place.grew(append(&mut whole, frame, limit)?),
+            None => return Err(HttpError::unavailable("the request body came too slowly", SOON).closing()),
+        }
+    }
+}
+
+/// Adds a piece to the body; gives its size.
+fn append(
+    whole: &mut Vec<u8>,
+    frame: Result<Frame<Bytes>, hyper::Error>,
+    limit: usize,
+) -> Result<usize, HttpError> {
+    let unreadable =
+        |error| HttpError::bad_request("the request body could not be read").caused_by(error).closing();
+    // What is not data are trailers, which mean nothing here.
+    let Ok(data) = frame.map_err(unreadable)?.into_data() else { return Ok(0) };
+    if data.len() > limit - whole.len() {
+        return Err(HttpError::too_large(limit).closing());
+    }
+    whole.extend_from_slice(&data);
+    Ok(data.len())
+}
