@@ -5,8 +5,18 @@
 //! data ever having reached the disk. The way out is to restart, which reads what really is there.
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod model;
 mod open;
+#[cfg(test)]
+mod powercuts;
+#[cfg(test)]
+mod random;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -64,7 +74,7 @@ impl RedbStore {
 
 impl Store for RedbStore {
     fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        self.reading(|| tables::documents(&self.database.begin_read().map_err(tables::failed)?))
+        self.reading(|| Ok(tables::documents(&self.database.begin_read().map_err(tables::failed)?)?))
     }
 
     fn commit(&self, batch: &Batch) -> Result<Committed, CommitError> {
@@ -72,6 +82,8 @@ impl Store for RedbStore {
     }
 
     fn audit(&self, after: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
-        self.reading(|| tables::audit(&self.database.begin_read().map_err(tables::failed)?, after, limit))
+        self.reading(|| {
+            Ok(tables::audit(&self.database.begin_read().map_err(tables::failed)?, after, limit)?)
+        })
     }
 }

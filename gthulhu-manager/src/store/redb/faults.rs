@@ -1,139 +1,117 @@
-//! Every call to the disk fails in turn: whatever was acknowledged is there afterwards, and after a failure nothing
-//! is acknowledged any more, even if the disk works again.
+//! Every call to the disk fails in turn, while the store is opened, written and closed: whatever was acknowledged is
+//! there afterwards, after a restart as well as after a power cut, and after a failure nothing is acknowledged any
+//! more, even if the disk works again.
 
-use std::fs::File;
-use std::io;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use ::redb::StorageBackend;
-use ::redb::backends::FileBackend;
-
+use super::disk::{Disk, EIO, ENOSPC, Fault};
+use super::model::{Model, fresh, open_disk};
+use super::random::Random;
 use super::*;
-use crate::domain::NodeAck;
-use crate::store::{Bookkeeping, Document};
 
-const COMMITS: u64 = 3;
-const EIO: i32 = 5;
+/// From the failing call on, all fail. One less than a power cut, after which the system forgets nothing.
+const FOR_GOOD: u64 = u64::MAX - 1;
+const COMMITS: usize = 4;
+/// How often it is drawn what a power cut leaves.
+const CUTS: u64 = 4;
 
-/// When the disk fails: at the call with this number, and after it unless the disk recovers.
-#[derive(Debug)]
-struct Disk {
-    calls: AtomicU64,
-    fails_at: AtomicU64,
-    recovers: bool,
-}
-
-impl Disk {
-    fn step(&self) -> io::Result<()> {
-        let (call, fails_at) =
-            (self.calls.fetch_add(1, Ordering::SeqCst), self.fails_at.load(Ordering::SeqCst));
-        let fails = if self.recovers { call == fails_at } else { call >= fails_at };
-        if fails { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
-    }
-
-    fn has_failed(&self) -> bool {
-        self.calls.load(Ordering::SeqCst) > self.fails_at.load(Ordering::SeqCst)
-    }
-}
-
-#[derive(Debug)]
-struct Faulty {
-    file: FileBackend,
-    disk: Arc<Disk>,
-}
-
-impl StorageBackend for Faulty {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.disk.step()?;
-        self.file.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.disk.step()?;
-        self.file.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.disk.step()?;
-        self.file.write(offset, data)
-    }
-}
-
-/// Opens the store; the disk works until then, and fails at the `n`th call afterwards, counted from 0.
-fn open(path: &Path, n: u64, recovers: bool) -> (RedbStore, Arc<Disk>) {
-    let disk = Arc::new(Disk { calls: AtomicU64::new(0), fails_at: AtomicU64::new(u64::MAX), recovers });
-    let file = File::options().read(true).write(true).open(path).unwrap();
-    let backend = Faulty { file: FileBackend::new(file).unwrap(), disk: Arc::clone(&disk) };
-    let database = Database::builder().create_with_backend(backend).unwrap();
-    disk.calls.store(0, Ordering::SeqCst);
-    disk.fails_at.store(n, Ordering::SeqCst);
-    (RedbStore { database, poisoned: AtomicBool::new(false) }, disk)
-}
-
-fn ack(version: u64, generation: u64) -> Batch {
-    let ack = NodeAck { node: "n".into(), epoch: 1, generation, error: None, at_ms: 0 };
-    Bookkeeping::new().ack(version, ack).into()
-}
-
-fn stored(path: &Path) -> u64 {
-    match &RedbStore::open(path).unwrap().snapshot().unwrap().documents[..] {
-        [] => 0,
-        [(Document::NodeAck(ack), _)] => ack.generation,
-        other => panic!("more than was put: {other:?}"),
-    }
-}
-
-/// Commits until a failure; returns how many were acknowledged.
-fn run(store: &RedbStore) -> u64 {
-    let (mut version, mut acknowledged) = (0, 0);
-    for generation in 1..=COMMITS {
-        match store.commit(&ack(version, generation)) {
-            Ok(committed) => (version, acknowledged) = (committed.version, generation),
-            Err(CommitError::Store(StoreError::Failed(_))) => {
-                let again = store.commit(&ack(version, generation));
-                assert!(matches!(again, Err(CommitError::Store(StoreError::Poisoned))));
-                break;
-            }
-            Err(other) => panic!("another error: {other}"),
-        }
-    }
-    acknowledged
+/// What a run came to.
+struct Outcome {
+    acknowledged: Model,
+    /// With the batch whose commit failed.
+    possible: Option<Model>,
 }
 
 #[test]
 fn a_failure_at_any_call_loses_nothing_that_was_acknowledged() {
-    for recovers in [false, true] {
+    let (used, model) = used();
+    for (error, calls, reads) in [
+        (EIO, FOR_GOOD, true),
+        (EIO, FOR_GOOD, false),
+        (EIO, 1, true),
+        (EIO, 1, false),
+        (ENOSPC, FOR_GOOD, false),
+        (ENOSPC, 1, false),
+    ] {
         let mut n = 0;
+        let mut refused = 0;
         loop {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("s.redb");
-            drop(RedbStore::open(&path).unwrap());
-            let (store, disk) = open(&path, n, recovers);
-            let acknowledged = run(&store);
-            let failed = disk.has_failed();
-            drop(store);
-            let found = stored(&path);
-            // One commit may have reached the disk although its acknowledgement failed.
-            assert!(
-                (acknowledged..=acknowledged + 1).contains(&found),
-                "call {n}: {acknowledged}, found {found}"
-            );
-            if !failed {
-                assert_eq!((acknowledged, found), (COMMITS, COMMITS));
+            let disk = Disk::new(used.clone());
+            disk.plant(Fault { at: n, calls, error, reads });
+            let outcome = run(&disk, &model);
+            refused += u64::from(outcome.is_none());
+            let outcome = outcome.unwrap_or(Outcome { acknowledged: model.clone(), possible: None });
+            outcome.must_be_in(Disk::new(disk.content()), &format!("error {error} at call {n}, restarted"));
+            let mut random = Random::new(n);
+            for _ in 0..CUTS {
+                let cut = Disk::new(disk.after_cut(&mut random));
+                outcome.must_be_in(cut, &format!("error {error} at call {n}, then a power cut"));
+            }
+            if !disk.has_failed() {
                 break;
             }
             n += 1;
         }
-        assert!(n > 5 * COMMITS, "only {n} calls were tried");
+        let (lasts, what) =
+            (if calls == 1 { "once" } else { "for good" }, if reads { "reads too" } else { "no reads" });
+        println!(
+            "disk error {error}, {lasts}, {what}: at each of {n} calls, {refused} of them while opening; 0 acknowledged commits lost"
+        );
+        assert!(n > 40 && refused > 0, "only {n} calls were tried, {refused} while opening");
+    }
+}
+
+/// A store that was in use when its process was killed, and what it has.
+fn used() -> (Vec<u8>, Model) {
+    let disk = fresh();
+    let store = open_disk(&disk).unwrap();
+    let (mut model, mut random) = (Model::empty(), Random::new(7));
+    for _ in 0..6 {
+        let batch = model.random_batch(&mut random);
+        if let Some(next) = model.after(&batch) {
+            store.commit(&batch).unwrap();
+            model = next;
+        }
+    }
+    (disk.content(), model)
+}
+
+/// Opens the store, commits, and closes it; `None` when it could not be opened.
+fn run(disk: &Disk, before: &Model) -> Option<Outcome> {
+    let store = match open_disk(disk) {
+        Ok(store) => store,
+        Err(OpenError::Io { .. }) => return None,
+        // To call a healthy file damaged could make somebody throw it away.
+        Err(other) => panic!("another error: {other}"),
+    };
+    let (mut model, mut random) = (before.clone(), Random::new(8));
+    for _ in 0..COMMITS {
+        let batch = model.random_batch(&mut random);
+        let Some(next) = model.after(&batch) else { continue };
+        match store.commit(&batch) {
+            Ok(_) => model = next,
+            Err(CommitError::Store(StoreError::Failed(_))) => {
+                assert_poisoned(&store, &batch);
+                return Some(Outcome { acknowledged: model, possible: Some(next) });
+            }
+            Err(other) => panic!("another error: {other}"),
+        }
+        assert!(!disk.has_failed(), "acknowledged although a call had failed");
+    }
+    Some(Outcome { acknowledged: model, possible: None })
+}
+
+fn assert_poisoned(store: &RedbStore, batch: &Batch) {
+    for _ in 0..2 {
+        assert!(matches!(store.commit(batch), Err(CommitError::Store(StoreError::Poisoned))));
+    }
+    assert!(matches!(store.snapshot(), Err(StoreError::Poisoned)));
+    assert!(matches!(store.audit(0, 1), Err(StoreError::Poisoned)));
+}
+
+impl Outcome {
+    fn must_be_in(&self, disk: Disk, when: &str) {
+        let store = open_disk(&disk).unwrap_or_else(|error| panic!("{when}: {error}"));
+        let kept =
+            self.acknowledged.is_in(&store) || self.possible.as_ref().is_some_and(|it| it.is_in(&store));
+        assert!(kept, "{when}: an acknowledged commit is missing, or there is half of one");
     }
 }

@@ -8,9 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableDatabase, StorageError};
+use redb::{Database, DatabaseError, ReadableDatabase};
 
-use super::super::OpenError;
+use super::super::{OpenError, StoreError};
 use super::tables;
 
 /// Opens the file at `path`, or makes it.
@@ -27,23 +27,47 @@ pub(super) fn open(path: &Path) -> Result<Database, OpenError> {
         // Some volumes widen the mode of every file when they are mounted.
         fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|source| io_error(path, source))?;
     }
+    checked(path, |builder| builder.open(path))
+}
+
+/// As [`open`], where the bytes are not those of the file at `path`.
+#[cfg(test)]
+pub(super) fn open_on(path: &Path, backend: impl redb::StorageBackend) -> Result<Database, OpenError> {
+    checked(path, |builder| builder.create_with_backend(backend))
+}
+
+fn checked(
+    path: &Path,
+    open: impl FnOnce(&redb::Builder) -> Result<Database, DatabaseError>,
+) -> Result<Database, OpenError> {
     // Debug builds of the database assert where release builds return an error; both mean a damaged file.
-    catch_unwind(AssertUnwindSafe(|| existing(path)))
+    catch_unwind(AssertUnwindSafe(|| existing(path, open)))
         .unwrap_or_else(|_| Err(refused(path, "the file is damaged beyond checking")))
 }
 
-fn existing(path: &Path) -> Result<Database, OpenError> {
+fn existing(
+    path: &Path,
+    open: impl FnOnce(&redb::Builder) -> Result<Database, DatabaseError>,
+) -> Result<Database, OpenError> {
     let mut builder = Database::builder();
     builder.set_check_integrity_on_open(true);
-    let database = builder.open(path).map_err(|error| database_error(path, error))?;
-    let transaction = database.begin_read().map_err(|error| refused(path, error))?;
-    let found = tables::schema(&transaction).map_err(|error| refused(path, error))?;
+    let database = open(&builder).map_err(|error| database_error(path, error))?;
+    let found = check(&database).map_err(|failure| unreadable(path, failure))?;
     if found != tables::SCHEMA {
         return Err(OpenError::Newer { path: path.into(), found, known: tables::SCHEMA });
     }
-    tables::documents(&transaction).map_err(|error| refused(path, error))?;
-    transaction.close().map_err(|error| refused(path, error))?;
     Ok(database)
+}
+
+/// Reads every document that a program of this schema can read, and returns the schema.
+fn check(database: &Database) -> Result<u64, tables::Failure> {
+    let transaction = database.begin_read().map_err(tables::failed)?;
+    let found = tables::schema(&transaction)?;
+    if found == tables::SCHEMA {
+        tables::documents(&transaction)?;
+    }
+    transaction.close().map_err(tables::failed)?;
+    Ok(found)
 }
 
 /// Makes the file whole beside its place and then links it there, so that a crash leaves either no store or a
@@ -59,11 +83,15 @@ fn create(path: &Path) -> Result<(), OpenError> {
 
 fn fill(fresh: &Path) -> io::Result<()> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(fresh)?;
-    let backend = FileBackend::new(file).map_err(io::Error::other)?;
+    make(FileBackend::new(file).map_err(io::Error::other)?)
+}
+
+/// Makes an empty store where there is nothing yet. It is on stable storage when this returns.
+pub(super) fn make(backend: impl redb::StorageBackend) -> io::Result<()> {
     let database = Database::builder().create_with_backend(backend).map_err(io::Error::other)?;
     let mut transaction = database.begin_write().map_err(io::Error::other)?;
     transaction.set_two_phase_commit(true);
-    tables::create(&transaction).map_err(io::Error::other)?;
+    tables::create(&transaction).map_err(|failure| io::Error::other(StoreError::from(failure)))?;
     transaction.commit().map_err(io::Error::other)
 }
 
@@ -84,10 +112,17 @@ fn beside(path: &Path) -> PathBuf {
 fn database_error(path: &Path, error: DatabaseError) -> OpenError {
     match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(path.into()),
-        DatabaseError::Storage(StorageError::Io(source)) if source.raw_os_error().is_some() => {
+        other => unreadable(path, tables::failed(other)),
+    }
+}
+
+/// A disk that cannot be read says nothing about the file: only what was read can be called damaged.
+fn unreadable(path: &Path, failure: tables::Failure) -> OpenError {
+    match failure {
+        tables::Failure::Database(redb::Error::Io(source)) if source.raw_os_error().is_some() => {
             io_error(path, source)
         }
-        other => refused(path, other),
+        other => refused(path, StoreError::from(other)),
     }
 }
 

@@ -17,17 +17,40 @@ const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const DOCUMENTS: TableDefinition<&str, &[u8]> = TableDefinition::new("documents");
 const AUDIT: TableDefinition<u64, &[u8]> = TableDefinition::new("audit");
 
-/// Any of the database's errors, as text: what was attempted does not matter to anyone who could still act.
-pub(super) fn failed(error: impl Display) -> StoreError {
-    StoreError::Failed(error.to_string())
+/// Why nothing could be read or written.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The database says so; what was attempted does not matter to anyone who could still act.
+    Database(redb::Error),
+    /// What is there makes no sense.
+    Damaged { object: String, reason: String },
 }
 
-fn damaged(object: &str, reason: impl Display) -> StoreError {
-    StoreError::Damaged { object: object.to_string(), reason: reason.to_string() }
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Database(error) => Self::Failed(error.to_string()),
+            Failure::Damaged { object, reason } => Self::Damaged { object, reason },
+        }
+    }
+}
+
+impl From<Failure> for CommitError {
+    fn from(failure: Failure) -> Self {
+        Self::Store(failure.into())
+    }
+}
+
+pub(super) fn failed(error: impl Into<redb::Error>) -> Failure {
+    Failure::Database(error.into())
+}
+
+fn damaged(object: &str, reason: impl Display) -> Failure {
+    Failure::Damaged { object: object.to_string(), reason: reason.to_string() }
 }
 
 /// Makes the tables of an empty store.
-pub(super) fn create(transaction: &WriteTransaction) -> Result<(), StoreError> {
+pub(super) fn create(transaction: &WriteTransaction) -> Result<(), Failure> {
     let mut meta = transaction.open_table(META).map_err(failed)?;
     meta.insert("schema", SCHEMA).map_err(failed)?;
     meta.insert("commits", 0).map_err(failed)?;
@@ -37,14 +60,14 @@ pub(super) fn create(transaction: &WriteTransaction) -> Result<(), StoreError> {
 }
 
 /// The schema version that the file carries.
-pub(super) fn schema(transaction: &ReadTransaction) -> Result<u64, StoreError> {
+pub(super) fn schema(transaction: &ReadTransaction) -> Result<u64, Failure> {
     let meta = transaction.open_table(META).map_err(failed)?;
     let schema = meta.get("schema").map_err(failed)?;
     schema.map(|version| version.value()).ok_or_else(|| damaged("schema", "missing"))
 }
 
 /// Every document.
-pub(super) fn documents(transaction: &ReadTransaction) -> Result<Snapshot, StoreError> {
+pub(super) fn documents(transaction: &ReadTransaction) -> Result<Snapshot, Failure> {
     let table = transaction.open_table(DOCUMENTS).map_err(failed)?;
     let mut snapshot = Snapshot::default();
     for row in table.iter().map_err(failed)? {
@@ -59,7 +82,7 @@ pub(super) fn audit(
     transaction: &ReadTransaction,
     after: u64,
     limit: usize,
-) -> Result<Vec<Vec<u8>>, StoreError> {
+) -> Result<Vec<Vec<u8>>, Failure> {
     let table = transaction.open_table(AUDIT).map_err(failed)?;
     let rows = table.range(after.saturating_add(1)..).map_err(failed)?;
     rows.take(limit).map(|row| row.map(|(_, bytes)| bytes.value().to_vec()).map_err(failed)).collect()
@@ -86,7 +109,7 @@ pub(super) fn apply(transaction: &WriteTransaction, batch: &Batch) -> Result<Com
 }
 
 /// The number of this commit.
-fn count(transaction: &WriteTransaction) -> Result<u64, StoreError> {
+fn count(transaction: &WriteTransaction) -> Result<u64, Failure> {
     let mut meta = transaction.open_table(META).map_err(failed)?;
     let before = meta.get("commits").map_err(failed)?.map(|n| n.value());
     let number = before.ok_or_else(|| damaged("commits", "missing"))? + 1;
@@ -94,7 +117,7 @@ fn count(transaction: &WriteTransaction) -> Result<u64, StoreError> {
     Ok(number)
 }
 
-fn append(transaction: &WriteTransaction, batch: &Batch) -> Result<(), StoreError> {
+fn append(transaction: &WriteTransaction, batch: &Batch) -> Result<(), Failure> {
     let mut audit = transaction.open_table(AUDIT).map_err(failed)?;
     let last = audit.last().map_err(failed)?.map(|(_, bytes)| Head::of(bytes.value()));
     let mut head =
@@ -107,19 +130,19 @@ fn append(transaction: &WriteTransaction, batch: &Batch) -> Result<(), StoreErro
 }
 
 /// The version stored under `key`; 0 when nothing is.
-fn version(table: &Table<&'static str, &'static [u8]>, key: &Key) -> Result<u64, StoreError> {
+fn version(table: &Table<&'static str, &'static [u8]>, key: &Key) -> Result<u64, Failure> {
     let text = key.to_string();
     let row = table.get(text.as_str()).map_err(failed)?;
     row.map_or(Ok(0), |row| split(&text, row.value()).map(|(version, _)| version))
 }
 
-fn encode(version: u64, document: &Document) -> Result<Vec<u8>, StoreError> {
+fn encode(version: u64, document: &Document) -> Result<Vec<u8>, Failure> {
     let mut row = version.to_le_bytes().to_vec();
-    serde_json::to_writer(&mut row, document).map_err(failed)?;
+    serde_json::to_writer(&mut row, document).map_err(|e| damaged(&document.key().to_string(), e))?;
     Ok(row)
 }
 
-fn decode(key: &str, row: &[u8]) -> Result<(Document, u64), StoreError> {
+fn decode(key: &str, row: &[u8]) -> Result<(Document, u64), Failure> {
     let (version, json) = split(key, row)?;
     let document: Document = serde_json::from_slice(json).map_err(|e| damaged(key, e))?;
     if document.key().to_string() != key {
@@ -128,7 +151,7 @@ fn decode(key: &str, row: &[u8]) -> Result<(Document, u64), StoreError> {
     Ok((document, version))
 }
 
-fn split<'r>(key: &str, row: &'r [u8]) -> Result<(u64, &'r [u8]), StoreError> {
+fn split<'r>(key: &str, row: &'r [u8]) -> Result<(u64, &'r [u8]), Failure> {
     let (version, json) = row.split_first_chunk().ok_or_else(|| damaged(key, "too short"))?;
     Ok((u64::from_le_bytes(*version), json))
 }
