@@ -55,6 +55,11 @@ pub fn init(level: &str, format: Format) -> Result<(), LogError> {
     set.map_err(|_| LogError::Twice)
 }
 
+/// Whether [`init`] would accept this level.
+pub fn check_level(level: &str) -> Result<(), LogError> {
+    filter(level).map(|_| ())
+}
+
 fn is_json(format: Format, terminal: bool) -> bool {
     match format {
         Format::Auto => !terminal,

@@ -9,10 +9,22 @@
 //! * arrays of tables (`[[nodes]]`) have no environment form; other arrays are split at commas.
 //!
 //! The variable of `server.host` with prefix `DM` is `DM_SERVER_HOST`. It beats the file unless it is empty.
+//!
+//! [`read`] finds every mistake; a [`Configuration`] adds what its values mean together, as [`Finding`]s; [`examine`] is
+//! both, and what `serve` and `config check` have in common. [`cli`] holds the verbs that every daemon has.
 
+pub mod cli;
+mod examine;
+mod finding;
+mod locate;
 mod nearest;
+mod place;
 mod reader;
+pub mod rules;
+mod show;
+mod syntax;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -20,22 +32,10 @@ use serde::de::DeserializeOwned;
 
 use crate::exit::{self, Exit};
 
-/// Where a file is looked for after the directory that was asked for.
-pub const DEFAULT_DIRS: [&str; 3] = ["./config", "/etc/gthulhu", "/app/config"];
-
-/// The flags that choose the configuration file; flatten them into a daemon's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
-pub struct FileArgs {
-    /// Name of the configuration file without `.toml`
-    #[arg(short = 'c', long, value_name = "NAME")]
-    pub config_name: Option<String>,
-    /// Directory searched for it first; then ./config, /etc/gthulhu, /app/config
-    #[arg(short = 'd', long, value_name = "DIR")]
-    pub config_dir: Option<PathBuf>,
-    /// Exactly this file: nothing is searched
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-}
+pub use examine::{Configuration, Examined, Ready, examine, for_serving};
+pub use finding::{Finding, Level};
+pub use locate::{DEFAULT_DIRS, FileArgs, locate};
+pub use place::{Origins, Place};
 
 /// Why there is no configuration. Values of keys named like secrets are in no message.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +55,12 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The content of the file or of a variable is wrong.
-    #[error("{place}: {message}")]
+    #[error("{first}{}", and_more(*more))]
     Wrong {
-        /// `file:line:column`, or the variable's name.
-        place: String,
-        /// The key and the rule.
-        message: String,
+        /// The mistake nearest to the top of the file.
+        first: Mistake,
+        /// How many others there are.
+        more: usize,
     },
     /// The configuration type's `Default` cannot be written down, so its keys are unknown.
     #[error("the default configuration cannot be serialised: {0}")]
@@ -78,48 +78,49 @@ impl From<SettingsError> for Exit {
     }
 }
 
+/// Something wrong in the file or in a variable. Shown as `file:line:column: sentence`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where.
+    pub place: Place,
+    /// The key it is about; empty where the text is not TOML.
+    pub key: String,
+    /// What to write. Holds no secret.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// What was read, whether or not all of it was right.
+#[derive(Debug)]
+pub struct Settings<T> {
+    /// The configuration; a key with a mistake has its default.
+    pub value: T,
+    /// Where each value comes from.
+    pub origins: Origins,
+    /// Every mistake, from the top of the file down; those in variables come last.
+    pub mistakes: Vec<Mistake>,
+}
+
 /// The process's own environment, for [`locate`] and [`load`].
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Finds the configuration file.
-///
-/// `--config FILE` wins. Otherwise the name is `PREFIX_CONFIG_NAME`, else `-c`, else `default_name`, and the first
-/// directory is `PREFIX_CONFIG_DIR_PATH`, else `-d`; the directories of [`DEFAULT_DIRS`] follow.
-pub fn locate(
-    prefix: &str,
-    default_name: &str,
-    args: &FileArgs,
-    env: impl Fn(&str) -> Option<String>,
-) -> Result<PathBuf, SettingsError> {
-    if let Some(file) = &args.config {
-        return Ok(file.clone());
-    }
-    let set = |name: &str| env(&format!("{prefix}_{name}")).filter(|value| !value.is_empty());
-    let name =
-        set("CONFIG_NAME").or_else(|| args.config_name.clone()).unwrap_or_else(|| default_name.to_owned());
-    let asked = set("CONFIG_DIR_PATH").map(PathBuf::from).or_else(|| args.config_dir.clone());
-    let dirs = asked.into_iter().chain(DEFAULT_DIRS.map(PathBuf::from));
-    let looked: Vec<PathBuf> = dirs.map(|dir| dir.join(format!("{name}.toml"))).collect();
-    match looked.iter().find(|path| path.exists()) {
-        Some(path) => Ok(path.clone()),
-        None => Err(SettingsError::NotFound { looked }),
-    }
-}
-
 /// Reads the file at `path` and lays the environment over it; what neither names has its default.
 ///
-/// `prefix` is without the underscore (`DM`). The first mistake is reported: with file, line and column, or with
-/// the name of the variable; an unknown key with the nearest known one.
+/// `prefix` is without the underscore (`DM`). A mistake is reported with file, line and column, or with the name of the
+/// variable; an unknown key with the nearest known one.
 pub fn load<T: DeserializeOwned + Serialize + Default>(
     prefix: &str,
     path: &Path,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<T, SettingsError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
-    parse(prefix, &path.display().to_string(), &text, env)
+    parse(prefix, &path.display().to_string(), &text_of(path)?, env)
 }
 
 /// As [`load`], for a text already in memory; `file` is its name in messages.
@@ -129,18 +130,39 @@ pub fn parse<T: DeserializeOwned + Serialize + Default>(
     text: &str,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<T, SettingsError> {
+    let Settings { value, mistakes, .. } = read(prefix, file, text, env)?;
+    let more = mistakes.len().saturating_sub(1);
+    mistakes.into_iter().next().map_or(Ok(value), |first| Err(SettingsError::Wrong { first, more }))
+}
+
+/// As [`parse`], but goes on after a mistake, to find them all.
+pub fn read<T: DeserializeOwned + Serialize + Default>(
+    prefix: &str,
+    file: &str,
+    text: &str,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Settings<T>, SettingsError> {
     let known = serde_json::to_value(T::default()).map_err(SettingsError::Default)?;
-    let source = reader::Source { prefix, file, text, env: &env };
-    let table = toml::de::DeTable::parse(text).map_err(|error| {
-        let place = source.place(error.span().map_or(0, |span| span.start));
-        // Only the message: the error's full text repeats the line, which may hold a secret.
-        SettingsError::Wrong { place, message: error.message().to_owned() }
-    })?;
-    reader::read(&source, table.get_ref(), &known)
+    let source = reader::Source::new(prefix, file, text, &env);
+    let (table, errors) = toml::de::DeTable::parse_recoverable(text);
+    let syntax = syntax::Syntax::new(&source, &errors);
+    let (value, origins, mut mistakes) = reader::read(&source, table.get_ref(), &known);
+    mistakes.retain(|mistake| syntax.believes(mistake));
+    mistakes.extend(syntax.mistakes);
+    mistakes.sort_by(|a, b| a.place.cmp(&b.place));
+    Ok(Settings { value, origins, mistakes })
+}
+
+fn text_of(path: &Path) -> Result<String, SettingsError> {
+    std::fs::read_to_string(path).map_err(|source| SettingsError::Read { path: path.to_owned(), source })
 }
 
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn and_more(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(" (and {more} more)") }
 }
 
 #[cfg(test)]

@@ -2,18 +2,29 @@
 //!
 //! A struct asks for its fields here. That is the moment at which its section is checked for unknown keys, and
 //! each field is looked up: a section again, else its variable, else the value in the file, else left out.
+//!
+//! serde stops at the first value that it cannot take. So the tree is read again without that value, until nothing
+//! is wrong with the rest: each mistake is reported once, and what remains is the configuration without them.
 
 mod fault;
 mod section;
 mod value;
+mod words;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 
-use super::SettingsError;
+use super::Mistake;
+use super::place::{Origins, Place};
 use section::Section;
 
-/// Where values come from.
+/// More mistakes than this in one file, and it is not a configuration file.
+const MISTAKES_MAX: usize = 100;
+
+/// Where values come from, and what was noticed about them on the way.
 pub(super) struct Source<'a> {
     /// Prefix of the variables, without the underscore.
     pub(super) prefix: &'a str,
@@ -23,26 +34,62 @@ pub(super) struct Source<'a> {
     pub(super) text: &'a str,
     /// Looks up a variable.
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    /// Keys whose values are wrong, left out in the next reading.
+    skipped: RefCell<BTreeSet<String>>,
+    /// Unknown keys by their place: a second reading finds them again.
+    unknown: RefCell<BTreeMap<Place, Mistake>>,
+    origins: RefCell<Origins>,
 }
 
-/// Reads a whole configuration.
-pub(super) fn read<T: DeserializeOwned>(
+/// Reads a whole configuration, with the defaults for what is wrong in it.
+pub(super) fn read<T: DeserializeOwned + Default>(
     source: &Source<'_>,
     table: &DeTable<'_>,
     known: &serde_json::Value,
-) -> Result<T, SettingsError> {
-    let root =
-        Section { source, path: String::new(), table: Some(table), at: 0, known: Some(known), by_env: true };
-    T::deserialize(root).map_err(|fault| fault.into_error(source.file))
+) -> (T, Origins, Vec<Mistake>) {
+    let mut wrong = Vec::new();
+    let value = loop {
+        source.origins.replace(Origins::new(source.file));
+        let root = Section {
+            source,
+            path: String::new(),
+            table: Some(table),
+            at: 0,
+            known: Some(known),
+            by_env: true,
+        };
+        let mistake = match T::deserialize(root) {
+            Ok(value) => break value,
+            Err(fault) => fault.into_mistake(source),
+        };
+        // A mistake about the whole, or one that leaving the value out did not cure, leaves the defaults.
+        let cured = !mistake.key.is_empty() && source.skipped.borrow_mut().insert(mistake.key.clone());
+        wrong.push(mistake);
+        if !cured || wrong.len() == MISTAKES_MAX {
+            break T::default();
+        }
+    };
+    wrong.extend(source.unknown.take().into_values());
+    (value, source.origins.take(), wrong)
 }
 
-impl Source<'_> {
-    /// `file:line:column` of a byte offset; both count from 1, columns in characters.
-    pub(super) fn place(&self, offset: usize) -> String {
+impl<'a> Source<'a> {
+    pub(super) fn new(
+        prefix: &'a str,
+        file: &'a str,
+        text: &'a str,
+        env: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Source<'a> {
+        let (skipped, unknown, origins) = <_>::default();
+        Source { prefix, file, text, env, skipped, unknown, origins }
+    }
+
+    /// The place of a byte offset.
+    pub(super) fn place(&self, offset: usize) -> Place {
         let before = self.text.get(..offset).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
-        format!("{}:{line}:{column}", self.file)
+        Place::File { file: self.file.to_owned(), line, column }
     }
 
     /// The variable that sets a key, and its value unless that is empty.
@@ -50,6 +97,14 @@ impl Source<'_> {
         let name = format!("{}_{}", self.prefix, path.replace('.', "_").to_uppercase());
         let value = (self.env)(&name).filter(|value| !value.is_empty())?;
         Some((name, value))
+    }
+
+    fn is_skipped(&self, path: &str) -> bool {
+        self.skipped.borrow().contains(path)
+    }
+
+    fn note_unknown(&self, mistake: Mistake) {
+        self.unknown.borrow_mut().insert(mistake.place.clone(), mistake);
     }
 }
 

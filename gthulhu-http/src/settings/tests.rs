@@ -1,5 +1,6 @@
 //! A small configuration that has every kind of key a daemon's has.
 
+mod examined;
 mod mistakes;
 
 use std::collections::{BTreeMap, HashMap};
@@ -85,6 +86,12 @@ fn read_with(text: &str, env: &[(&str, &str)]) -> Result<Config, String> {
     let env: HashMap<&str, &str> = env.iter().copied().collect();
     parse("DM", "dm.toml", text, |name| env.get(name).map(|value| (*value).to_owned()))
         .map_err(|error: SettingsError| error.to_string())
+}
+
+/// Everything found in a file and these variables.
+fn settings(text: &str, env: &[(&str, &str)]) -> Settings<Config> {
+    let env: HashMap<&str, &str> = env.iter().copied().collect();
+    super::read("DM", "dm.toml", text, |name| env.get(name).map(|value| (*value).to_owned())).unwrap()
 }
 
 fn read(text: &str) -> Result<Config, String> {

@@ -4,35 +4,39 @@ use std::fmt::{self, Display};
 
 use serde::de::{Error, Expected, Unexpected};
 
-use super::super::SettingsError;
+use super::super::Mistake;
+use super::super::place::Place;
+use super::{Source, words};
 
 /// What serde reports while values are read.
 #[derive(Debug)]
 pub(super) struct Fault {
-    place: Option<String>,
+    at: Option<(Place, String)>,
+    /// What follows the key's name, from the space or colon on.
     message: String,
     /// The same without the value, for keys whose values are never shown.
     discreet: String,
 }
 
 impl Fault {
-    /// A mistake at a known place.
-    pub(super) fn at(place: String, message: String) -> Fault {
-        Fault { place: Some(place), discreet: message.clone(), message }
-    }
-
     /// Gives a mistake its place and key, unless a deeper value already did.
-    pub(super) fn placed(self, place: impl FnOnce() -> String, key: &str) -> Fault {
-        if self.place.is_some() {
+    pub(super) fn placed(self, place: impl FnOnce() -> Place, key: &str) -> Fault {
+        if self.at.is_some() {
             return self;
         }
-        let said = if is_secret(key) { self.discreet } else { self.message };
-        let message = if key.is_empty() { said } else { format!("`{key}`: {said}") };
-        Fault::at(place(), message)
+        let message = if is_secret(key) { self.discreet.clone() } else { self.message };
+        Fault { at: Some((place(), key.to_owned())), message, discreet: self.discreet }
     }
 
-    pub(super) fn into_error(self, file: &str) -> SettingsError {
-        SettingsError::Wrong { place: self.place.unwrap_or_else(|| file.to_owned()), message: self.message }
+    pub(super) fn into_mistake(self, source: &Source<'_>) -> Mistake {
+        let (place, key) = self.at.unwrap_or_else(|| (source.place(0), String::new()));
+        let subject = if key.is_empty() { "the file".to_owned() } else { format!("`{key}`") };
+        Mistake { place, message: format!("{subject}{}", self.message), key }
+    }
+
+    fn must_be(expected: &str, found: &str) -> Fault {
+        let discreet = format!(" must be {expected}");
+        Fault { at: None, message: format!("{discreet}, not {found}"), discreet }
     }
 }
 
@@ -44,25 +48,26 @@ fn is_secret(key: &str) -> bool {
 
 impl Error for Fault {
     fn custom<T: Display>(message: T) -> Self {
-        let discreet = "the value is not accepted".to_owned();
-        Fault { place: None, message: message.to_string(), discreet }
+        let discreet = ": the value is not accepted".to_owned();
+        Fault { at: None, message: format!(": {message}"), discreet }
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let expected = expected.to_string();
-        // A user knows sections, not the names of our types.
-        let expected = if expected.starts_with("struct ") { "a section" } else { &expected };
-        let discreet = format!("expected {expected}");
-        Fault { place: None, message: format!("{discreet}, found {found}"), discreet }
+        Fault::must_be(&words::expected(&expected.to_string()), &words::found(found))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Fault::invalid_type(found, expected)
     }
 
+    fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
+        let quoted: Vec<String> = expected.iter().map(|variant| format!("\"{variant}\"")).collect();
+        Fault::must_be(&quoted.join(" or "), &words::found(Unexpected::Str(found)))
+    }
+
     fn missing_field(field: &'static str) -> Self {
-        let message = format!("key `{field}` is missing");
-        Fault { place: None, discreet: message.clone(), message }
+        let message = format!(" lacks the key `{field}`; write it");
+        Fault { at: None, discreet: message.clone(), message }
     }
 }
 

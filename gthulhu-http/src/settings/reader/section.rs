@@ -6,7 +6,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IntoDeserializer, Map
 use serde::forward_to_deserialize_any;
 use toml::de::DeTable;
 
+use super::super::Mistake;
 use super::super::nearest::nearest;
+use super::super::place::Place;
 use super::fault::Fault;
 use super::value::{EnvValue, FileValue};
 use super::{Source, join};
@@ -33,33 +35,57 @@ pub(super) enum Item<'a> {
 }
 
 impl<'a> Section<'a> {
-    fn reject_unknown(&self, fields: &'static [&'static str]) -> Result<(), Fault> {
+    /// Unknown keys are mistakes, but no reason to stop: the rest of the section is read all the same.
+    fn note_unknown(&self, fields: &'static [&'static str]) {
         let keys = self.table.into_iter().flat_map(|table| table.keys());
-        // A table is sorted by key; the mistake nearest to the top of the file is the one to report.
-        let unknown =
-            keys.filter(|key| !fields.contains(&&**key.get_ref())).min_by_key(|key| key.span().start);
-        let Some(key) = unknown else { return Ok(()) };
-        let unknown = join(&self.path, key.get_ref());
-        let message = match nearest(key.get_ref(), fields) {
-            Some(meant) => format!("unknown key `{unknown}`; did you mean `{}`?", join(&self.path, meant)),
-            None => format!("unknown key `{unknown}`"),
+        for key in keys.filter(|key| !fields.contains(&&**key.get_ref())) {
+            let unknown = join(&self.path, key.get_ref());
+            let message = match nearest(key.get_ref(), fields) {
+                Some(meant) => {
+                    format!("unknown key `{unknown}`; did you mean `{}`?", join(&self.path, meant))
+                }
+                None => format!("unknown key `{unknown}`; {}", self.known_keys(fields)),
+            };
+            self.source.note_unknown(Mistake {
+                place: self.source.place(key.span().start),
+                key: unknown,
+                message,
+            });
+        }
+    }
+
+    fn known_keys(&self, fields: &[&str]) -> String {
+        let (place, kind) = match self.path.as_str() {
+            "" => ("the file".to_owned(), "sections"),
+            path => (format!("`{path}`"), "keys"),
         };
-        Err(Fault::at(self.source.place(key.span().start), message))
+        let list: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
+        format!("the {kind} of {place} are {}", list.join(", "))
     }
 
     fn item(&self, field: &str) -> Option<Item<'a>> {
         let path = join(&self.path, field);
+        if self.source.is_skipped(&path) {
+            return None;
+        }
         let known = self.known.and_then(|known| known.get(field));
         let in_file = self.table.and_then(|table| table.get(field));
         let table = in_file.and_then(|value| value.get_ref().as_table());
+        let mut origins = self.source.origins.borrow_mut();
         if known.is_some_and(serde_json::Value::is_object) && table.is_some() == in_file.is_some() {
             let at = in_file.map_or(self.at, |value| value.span().start);
+            if table.is_some() {
+                origins.section(&path, self.source.place(at));
+            }
             return Some(Item::Section(Section { path, table, at, known, ..*self }));
         }
         if let Some((name, text)) = self.by_env.then(|| self.source.variable(&path)).flatten() {
+            origins.value(&path, Place::Variable(name.clone()));
             return Some(Item::Env(EnvValue { name, path, text }));
         }
-        in_file.map(|value| Item::File(FileValue { source: self.source, path, value, by_env: self.by_env }))
+        let value = in_file?;
+        origins.value(&path, self.source.place(value.span().start));
+        Some(Item::File(FileValue { source: self.source, path, value, by_env: self.by_env }))
     }
 }
 
@@ -72,7 +98,7 @@ impl<'de> Deserializer<'de> for Section<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.reject_unknown(fields)?;
+        self.note_unknown(fields);
         let items: Vec<_> = fields.iter().filter_map(|field| Some((*field, self.item(field)?))).collect();
         let items = Items { items: items.into_iter(), next: None };
         visitor.visit_map(items).map_err(|fault| fault.placed(|| self.source.place(self.at), &self.path))
@@ -82,8 +108,11 @@ impl<'de> Deserializer<'de> for Section<'_> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let entries = self.table.into_iter().flat_map(|table| table.iter());
         let items: Vec<_> = entries
-            .map(|(key, value)| {
-                let path = join(&self.path, key.get_ref());
+            .map(|(key, value)| (key, join(&self.path, key.get_ref()), value))
+            .filter(|(_, path, _)| !self.source.is_skipped(path))
+            .map(|(key, path, value)| {
+                let place = self.source.place(value.span().start);
+                self.source.origins.borrow_mut().value(&path, place);
                 let value = FileValue { source: self.source, path, value, by_env: false };
                 (&**key.get_ref(), Item::File(value))
             })
@@ -126,10 +155,17 @@ impl<'de> MapAccess<'de> for Items<'_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        // Most values place their own mistakes. A type that judges a text after it was read cannot.
         match self.next.take() {
             Some(Item::Section(section)) => seed.deserialize(section),
-            Some(Item::File(value)) => seed.deserialize(value),
-            Some(Item::Env(value)) => seed.deserialize(value),
+            Some(Item::File(value)) => {
+                let (source, path, start) = (value.source, value.path.clone(), value.value.span().start);
+                seed.deserialize(value).map_err(|fault| fault.placed(|| source.place(start), &path))
+            }
+            Some(Item::Env(value)) => {
+                let (name, path) = (value.name.clone(), value.path.clone());
+                seed.deserialize(value).map_err(|fault| fault.placed(|| Place::Variable(name), &path))
+            }
             None => Err(Fault::custom("a value was asked for before its key")),
         }
     }

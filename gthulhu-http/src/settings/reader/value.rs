@@ -6,6 +6,7 @@ use serde::forward_to_deserialize_any;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
+use super::super::place::Place;
 use super::Source;
 use super::fault::Fault;
 use super::section::Section;
@@ -38,10 +39,16 @@ impl<'a> FileValue<'a> {
             },
             DeValue::Datetime(moment) => visitor.visit_string(moment.to_string()),
             DeValue::Array(values) => {
-                let elements = values.iter().enumerate().map(|(index, value)| {
-                    let path = format!("{}[{index}]", self.path);
-                    FileValue { source: self.source, path, value, by_env: false }
-                });
+                let elements = values.iter().enumerate();
+                let elements = elements.map(|(index, value)| (format!("{}[{index}]", self.path), value));
+                let elements =
+                    elements.filter(|(path, _)| !self.source.is_skipped(path)).map(|(path, value)| {
+                        self.source
+                            .origins
+                            .borrow_mut()
+                            .section(&path, self.source.place(value.span().start));
+                        FileValue { source: self.source, path, value, by_env: false }
+                    });
                 visitor.visit_seq(SeqDeserializer::new(elements))
             }
             DeValue::Table(table) => self.section(table).deserialize_any(visitor),
@@ -137,7 +144,7 @@ impl IntoDeserializer<'_, Fault> for FileValue<'_> {
 
 impl EnvValue {
     fn placed(&self, fault: Fault) -> Fault {
-        fault.placed(|| self.name.clone(), &self.path)
+        fault.placed(|| Place::Variable(self.name.clone()), &self.path)
     }
 
     fn unexpected<'de, V: Visitor<'de>>(&self, visitor: &V) -> Fault {
@@ -186,10 +193,11 @@ impl<'de> Deserializer<'de> for EnvValue {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let elements = self.text.split(',').map(str::trim).filter(|text| !text.is_empty()).enumerate();
-        let elements = elements.map(|(index, text)| EnvValue {
+        let elements = self.text.split(',').map(str::trim).filter(|text| !text.is_empty());
+        // A mistake in one element is a mistake of the variable: it can only be left out as a whole.
+        let elements = elements.map(|text| EnvValue {
             name: self.name.clone(),
-            path: format!("{}[{index}]", self.path),
+            path: self.path.clone(),
             text: text.to_owned(),
         });
         visitor.visit_seq(SeqDeserializer::new(elements)).map_err(|fault| self.placed(fault))

@@ -1,6 +1,11 @@
 //! What a person reads after a mistake, word for word.
 
-use super::{read, read_with};
+use super::{Config, read, read_with, settings};
+
+/// Every mistake in a file.
+fn all(text: &str) -> Vec<String> {
+    settings(text, &[]).mistakes.iter().map(ToString::to_string).collect()
+}
 
 #[test]
 fn unknown_keys_are_refused_with_their_place_and_a_suggestion() {
@@ -11,8 +16,14 @@ fn unknown_keys_are_refused_with_their_place_and_a_suggestion() {
             "server.tls.Enable = true",
             "dm.toml:1:12: unknown key `server.tls.Enable`; did you mean `server.tls.enable`?",
         ),
-        ("[server]\n  zzzzzzzz = \"secret\"\n", "dm.toml:2:3: unknown key `server.zzzzzzzz`"),
-        ("[server]\nzzzz = 1\nhosst = 1", "dm.toml:2:1: unknown key `server.zzzz`"),
+        (
+            "[account]\n  zzzzzzzz = \"secret\"\n",
+            "dm.toml:2:3: unknown key `account.zzzzzzzz`; the keys of `account` are `admin_password`, `pin_key`",
+        ),
+        (
+            "zzzzzzzz = 1\n",
+            "dm.toml:1:1: unknown key `zzzzzzzz`; the sections of the file are `server`, `account`, `nodes`",
+        ),
         (
             "[[nodes]]\nname = \"a\"\n[[nodes]]\nnmae = \"b\"",
             "dm.toml:4:1: unknown key `nodes[1].nmae`; did you mean `nodes[1].name`?",
@@ -23,66 +34,108 @@ fn unknown_keys_are_refused_with_their_place_and_a_suggestion() {
         ),
     ];
     for (text, want) in cases {
-        assert_eq!(read(text).unwrap_err(), want, "{text}");
+        assert_eq!(all(text), [want], "{text}");
     }
 }
 
 #[test]
-fn wrong_types_say_where_and_what_is_expected() {
+fn wrong_types_say_where_and_what_to_write() {
     let cases = [
-        ("[server]\nport = \"x\"", "dm.toml:2:8: `server.port`: expected u16, found string \"x\""),
-        ("[server]\nport = 70000", "dm.toml:2:8: `server.port`: expected u16, found integer `70000`"),
-        ("[server]\nmax = -1", "dm.toml:2:7: `server.max`: expected u64, found integer `-1`"),
+        ("port = \"x\"", "8: `server.port` must be a whole number from 0 to 65535, not the text \"x\""),
+        ("port = 70000", "8: `server.port` must be a whole number from 0 to 65535, not the number 70000"),
+        ("max = -1", "7: `server.max` must be a whole number from 0 on, not the number -1"),
         (
-            "[server]\nmax = 99999999999999999999",
-            "dm.toml:2:7: `server.max`: expected u64, found a number out of range",
+            "max = 99999999999999999999",
+            "7: `server.max` must be a whole number from 0 on, not a number out of range",
         ),
-        ("[server]\nhost = 8080", "dm.toml:2:8: `server.host`: expected a string, found integer `8080`"),
+        ("host = 8080", "8: `server.host` must be a text in quotes, not the number 8080"),
         (
-            "[server]\nallowed = \"x\"",
-            "dm.toml:2:11: `server.allowed`: expected a sequence, found string \"x\"",
+            "allowed = \"x\"",
+            "11: `server.allowed` must be an array such as [\"a\", \"b\"], not the text \"x\"",
         ),
-        (
-            "[server]\nallowed = [\"x\", 1]",
-            "dm.toml:2:17: `server.allowed[1]`: expected a string, found integer `1`",
-        ),
-        ("server = 1", "dm.toml:1:10: `server`: expected a section, found integer `1`"),
-        ("[[nodes]]\nport = true", "dm.toml:2:8: `nodes[0].port`: expected u16, found boolean `true`"),
-        (
-            "[server]\nkind = \"mesos\"",
-            "dm.toml:2:8: `server.kind`: unknown variant `mesos`, expected `folder` or `kubernetes`",
-        ),
-        ("[server]\nidle = 3", "dm.toml:2:8: `server.idle`: expected a string, found integer `3`"),
+        ("allowed = [\"x\", 1]", "17: `server.allowed[1]` must be a text in quotes, not the number 1"),
+        ("tls = 1", "7: `server.tls` must be a section with keys of its own, not the number 1"),
+        ("tls.enable = 1", "14: `server.tls.enable` must be true or false, not the number 1"),
+        ("kind = \"mesos\"", "8: `server.kind` must be \"folder\" or \"kubernetes\", not the text \"mesos\""),
+        ("idle = 3", "8: `server.idle` must be a text in quotes, not the number 3"),
+        ("idle = \"3\"", "8: `server.idle`: a duration is written like \"3h\", \"90s\" or \"250ms\""),
     ];
-    for (text, want) in cases {
-        assert_eq!(read(text).unwrap_err(), want, "{text}");
+    for (line, want) in cases {
+        assert_eq!(all(&format!("[server]\n{line}")), [format!("dm.toml:2:{want}")], "{line}");
     }
+    assert_eq!(
+        all("server = 1"),
+        ["dm.toml:1:10: `server` must be a section with keys of its own, not the number 1"]
+    );
+    assert_eq!(
+        all("[[nodes]]\nport = true"),
+        ["dm.toml:2:8: `nodes[0].port` must be a whole number from 0 to 65535, not true"]
+    );
+}
+
+#[test]
+fn every_mistake_is_found_and_the_rest_is_read() {
+    let text = "\
+[server]
+port = 70000
+hots = 1
+max = 7
+tls.enable = 3
+tls.cert = \"x\"
+allowed = [1, \"y\", 2]
+host = localhost
+[account]
+pin_key = true
+[[nodes]]
+port = 1
+[[nodes]]
+name = 2
+port = 3
+";
+    let read = settings(text, &[("DM_SERVER_IDLE", "soon"), ("DM_NODES", "")]);
+    let places: Vec<String> =
+        read.mistakes.iter().map(|mistake| format!("{} {}", mistake.place, mistake.key)).collect();
+    assert_eq!(
+        places,
+        [
+            "dm.toml:2:8 server.port",
+            "dm.toml:3:1 server.hots",
+            "dm.toml:5:14 server.tls.enable",
+            "dm.toml:6:5 server.tls.cert",
+            "dm.toml:7:12 server.allowed[0]",
+            "dm.toml:7:20 server.allowed[2]",
+            "dm.toml:8:8 ",
+            "dm.toml:10:11 account.pin_key",
+            "dm.toml:14:8 nodes[1].name",
+            "DM_SERVER_IDLE server.idle",
+        ]
+    );
+    let Config { server, nodes, .. } = read.value;
+    assert_eq!((server.port, server.max, server.allowed), (1, 7, vec!["y".to_owned()]));
+    assert_eq!(nodes.iter().map(|node| node.port).collect::<Vec<_>>(), [1, 3]);
+}
+
+#[test]
+fn a_file_full_of_mistakes_comes_to_an_end() {
+    assert_eq!(all(&"[[nodes]]\nport = \"x\"\n".repeat(200)).len(), 100);
 }
 
 #[test]
 fn a_wrong_variable_is_named() {
     let cases = [
-        ("DM_SERVER_PORT", "x", "DM_SERVER_PORT: `server.port`: expected u16, found string \"x\""),
-        ("DM_SERVER_PORT", "70000", "DM_SERVER_PORT: `server.port`: expected u16, found string \"70000\""),
-        (
-            "DM_SERVER_TLS_ENABLE",
-            "yes",
-            "DM_SERVER_TLS_ENABLE: `server.tls.enable`: expected a boolean, found string \"yes\"",
-        ),
-        (
-            "DM_SERVER_KIND",
-            "mesos",
-            "DM_SERVER_KIND: `server.kind`: unknown variant `mesos`, expected `folder` or `kubernetes`",
-        ),
-        (
-            "DM_NODES",
-            "a",
-            "DM_NODES: `nodes[0]`: expected a section, found a variable, which cannot hold a section",
-        ),
+        ("PORT", "x", "`server.port` must be a whole number from 0 to 65535, not the text \"x\""),
+        ("PORT", "70000", "`server.port` must be a whole number from 0 to 65535, not the text \"70000\""),
+        ("TLS_ENABLE", "yes", "`server.tls.enable` must be true or false, not the text \"yes\""),
+        ("KIND", "mesos", "`server.kind` must be \"folder\" or \"kubernetes\", not the text \"mesos\""),
     ];
     for (name, value, want) in cases {
-        assert_eq!(read_with("", &[(name, value)]).unwrap_err(), want);
+        let name = format!("DM_SERVER_{name}");
+        assert_eq!(read_with("", &[(&name, value)]).unwrap_err(), format!("{name}: {want}"));
     }
+    assert_eq!(
+        read_with("", &[("DM_NODES", "a")]).unwrap_err(),
+        "DM_NODES: `nodes` must be a section with keys of its own, not a variable, which cannot hold a section"
+    );
 }
 
 #[test]
@@ -92,23 +145,52 @@ fn values_of_secrets_are_never_shown() {
         "[account]\npin_key = \"987654\"\n",
         "[account]\nadmin_password = \"987654\nnext",
         "[account]\nadmin_password = 987654 987654",
+        "[account]\nadmin_password = 0987654",
+        "[account]\nadmin_password = a987654",
+        "[account]\nadmin_password = \"\"\"987654",
+        "[account]\nadmin_password = ['987654'",
         "[server.tls]\ncert_pem = [\"987654\"]\n",
         "[server.tls]\ncert_pem = \"987654\"\ncert_pem = \"987654\"\n",
+        "[server.tls]\ncert_pem = \n-----BEGIN 987654-----\n987654==\n",
     ];
     for text in files {
-        let error = read(text).unwrap_err();
-        assert!(error.starts_with("dm.toml:") && !error.contains("987654"), "{error}");
+        for said in all(text) {
+            assert!(said.starts_with("dm.toml:") && !said.contains("987654"), "{said}");
+        }
+        assert!(read(text).is_err(), "{text}");
     }
     let error = read_with("", &[("DM_ACCOUNT_PIN_KEY", "987654")]).unwrap_err();
-    assert_eq!(error, "DM_ACCOUNT_PIN_KEY: `account.pin_key`: expected u16");
+    assert_eq!(error, "DM_ACCOUNT_PIN_KEY: `account.pin_key` must be a whole number from 0 to 65535");
 }
 
 #[test]
-fn syntax_errors_have_a_place() {
-    for (text, place) in
-        [("[server\n", "dm.toml:1:"), ("a = 1\n\nb = = 2\n", "dm.toml:3:"), ("x", "dm.toml:1:")]
-    {
-        let error = read(text).unwrap_err();
-        assert!(error.starts_with(place) && !error.contains('\n'), "{error}");
+fn what_is_not_toml_is_told_by_what_to_write() {
+    let cases: [(&str, &[&str]); 14] = [
+        ("[server\nport = 1", &["1:8: the name of the section must end with `]`"]),
+        ("[server]\nhost = :80", &["2:8: a text must be in quotes; write key = \"value\""]),
+        ("[server]\nhost =", &["2:7: the value is missing; write `key = value`"]),
+        ("[server]\nhost", &["2:5: a line must be `key = value`, `[section]` or `# a comment`"]),
+        ("[server]\nhost = \":1", &["2:11: the text must end with a `\"` on this line"]),
+        ("[server]\nhost = ':1", &["2:11: the text must end with a `'` on this line"]),
+        ("[server]\nhost = \"\"\"a", &["2:12: the text must end with three quotes"]),
+        ("[server]\nport = 1 max = 2", &["2:14: one line can set one key only; start a new line here"]),
+        ("[server]\nallowed = ['a'", &["2:15: the array must end with `]`"]),
+        ("[server.tls]\nenable = tru", &["2:10: write true or false"]),
+        ("[server]\nport = 1\nport = 2", &["3:1: `port` is in this file already; keep one of the two"]),
+        ("[server]\n[account]\n[server]", &["3:2: `server` is in this file already; keep one of the two"]),
+        ("[server]\nport = 01", &["2:8: this is not TOML: unexpected leading zero, expected nothing"]),
+        // The mistakes of other lines are found as well.
+        (
+            "[server]\nhost = a\nport = b\nmax = 'c'",
+            &[
+                "2:8: a text must be in quotes; write key = \"value\"",
+                "3:8: a text must be in quotes; write key = \"value\"",
+                "4:7: `server.max` must be a whole number from 0 on, not the text \"c\"",
+            ],
+        ),
+    ];
+    for (text, want) in cases {
+        let want: Vec<String> = want.iter().map(|line| format!("dm.toml:{line}")).collect();
+        assert_eq!(all(text), want, "{text}");
     }
 }

@@ -1,0 +1,146 @@
+//! A whole configuration looked at before anything is done with it: the same look for `serve` and for `config check`.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{FileArgs, Finding, Level, Mistake, Origins, Place, SettingsError, locate, read, text_of};
+use crate::exit::{self, Exit};
+
+/// The configuration of one program.
+pub trait Configuration: DeserializeOwned + Serialize + Default {
+    /// The program, as its messages name it.
+    const PROGRAM: &'static str;
+    /// The prefix of its variables, without the underscore.
+    const PREFIX: &'static str;
+    /// The name of its file, without `.toml`.
+    const NAME: &'static str;
+    /// Sections whose mere presence in the file means something, each with the key that says the same when it is set.
+    const TELLING: &'static [(&'static str, &'static str)] = &[];
+
+    /// Everything to be said about these values. May read files that they name; makes none, and asks nobody.
+    fn examine(&self, origins: &Origins) -> Vec<Finding>;
+}
+
+/// What a look at a configuration found.
+#[derive(Debug)]
+pub struct Examined<C> {
+    /// The configuration; a key with a mistake has its default.
+    pub config: C,
+    /// Where each value comes from.
+    pub origins: Origins,
+    /// What could not be read.
+    pub mistakes: Vec<Mistake>,
+    /// What was read, and deserves a remark all the same.
+    pub findings: Vec<(Level, Mistake)>,
+}
+
+/// A configuration that `serve` accepts.
+#[derive(Debug)]
+pub struct Ready<C> {
+    /// The configuration.
+    pub config: C,
+    /// Where each value comes from.
+    pub origins: Origins,
+    remarks: Vec<(Level, Mistake)>,
+}
+
+/// Looks at the configuration file at `path` and at the environment.
+pub fn examine<C: Configuration>(
+    path: &Path,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Examined<C>, SettingsError> {
+    let settings = read::<C>(C::PREFIX, &path.display().to_string(), &text_of(path)?, env)?;
+    let (config, origins, mistakes) = (settings.value, settings.origins, settings.mistakes);
+    // A text that is not TOML is only half a configuration; what it lacks may be in the other half.
+    let whole = mistakes.iter().all(|mistake| !mistake.key.is_empty());
+    let mut findings = if whole { config.examine(&origins) } else { Vec::new() };
+    findings.retain(|finding| !mistakes.iter().any(|mistake| covers(&mistake.key, &finding.key)));
+    let placed = findings.into_iter().map(|finding| {
+        let message = finding.to_string();
+        (finding.level, Mistake { place: origins.place(&finding.key), key: finding.key, message })
+    });
+    let findings = placed.collect();
+    Ok(Examined { config, origins, mistakes, findings })
+}
+
+impl<C> Examined<C> {
+    /// Every mistake and every finding, from the top of the file down; those about variables come last.
+    pub fn said(&self) -> Vec<(Level, &Mistake)> {
+        let mistakes = self.mistakes.iter().map(|mistake| (Level::Wrong, mistake));
+        let findings = self.findings.iter().map(|(level, mistake)| (*level, mistake));
+        let mut said: Vec<_> = mistakes.chain(findings).collect();
+        said.sort_by_key(|(_, mistake)| &mistake.place);
+        said
+    }
+}
+
+/// Whether what is found at `key` may only be an echo of the mistake: the same key, one below it, or an element of an
+/// array whose elements are no longer counted right.
+fn covers(mistake: &str, key: &str) -> bool {
+    let below = |outer: &str| {
+        key.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    below(mistake) || mistake.split_once('[').is_some_and(|(array, _)| below(array))
+}
+
+/// Finds, reads and examines the configuration; anything but warnings and notes is the end.
+pub fn for_serving<C: Configuration>(
+    args: &FileArgs,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Ready<C>, Exit> {
+    let path = locate(C::PREFIX, C::NAME, args, &env)?;
+    let examined = examine::<C>(&path, &env)?;
+    let mut refused =
+        examined.said().into_iter().filter(|(level, _)| matches!(level, Level::Wrong | Level::Unserved));
+    let Some((_, first)) = refused.next() else {
+        return Ok(Ready { config: examined.config, origins: examined.origins, remarks: examined.findings });
+    };
+    let others: Vec<String> = refused.map(|(_, mistake)| named(mistake)).collect();
+    let others = match others.as_slice() {
+        [] => String::new(),
+        names => format!(" (also wrong: {}; see `{} config check`)", names.join(", "), C::PROGRAM),
+    };
+    Err(Exit::new(exit::CONFIG, format!("{first}{others}")))
+}
+
+fn named(mistake: &Mistake) -> String {
+    match (&mistake.place, mistake.key.as_str()) {
+        (Place::File { line, .. }, "") => format!("line {line}"),
+        (_, key) => key.to_owned(),
+    }
+}
+
+impl<C> Ready<C> {
+    /// Logs what a person should know about the settings, once the log is there.
+    pub fn remark(&self) {
+        for (level, Mistake { place, message, .. }) in &self.remarks {
+            if *level == Level::Warning {
+                tracing::warn!(%place, "{message}");
+            } else {
+                tracing::info!(%place, "{message}");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn echoes_of_a_mistake_are_told_from_other_findings() {
+        for (mistake, key, echo) in [
+            ("server.host", "server.host", true),
+            ("server", "server.host", true),
+            ("server.host", "server.hosts", false),
+            ("nodes[1].url", "nodes[0].name", true),
+            ("nodes[1]", "nodes", true),
+            ("nodes", "nodes[2].url", true),
+            ("nodes[1].url", "nodes_dir", false),
+        ] {
+            assert_eq!(covers(mistake, key), echo, "{mistake} {key}");
+        }
+    }
+}
