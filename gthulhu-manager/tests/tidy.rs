@@ -87,8 +87,10 @@ fn modules_are_files_named_after_them() {
 #[test]
 fn lines_end_where_their_text_ends() {
     let mut offences = Vec::new();
-    // A patch marks its empty context lines by a blank.
-    for (name, text) in texts().into_iter().filter(|(name, _)| !has_extension(name, "patch")) {
+    // A patch marks its empty context lines by a blank, and a golden answer ends as the answer ended.
+    for (name, text) in
+        texts().into_iter().filter(|(name, _)| !has_extension(name, "patch") && !has_extension(name, "http"))
+    {
         let blank = |line: &str| line.ends_with([' ', '\t', '\r']);
         offences.extend(
             text.split('\n')
@@ -163,7 +165,7 @@ fn every_path_that_the_guides_name_exists() {
 }
 
 /// Words in backticks that look like a path of this tree: one of its top folders and a slash, or the name of a source,
-/// script or document. Placeholders (`NAME`, `*`, `{a,b}`) are expanded or left to the reader.
+/// script or document. Placeholders (`NAME`, `foo`, `*`, `{a,b}`) are expanded or left to the reader.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     let code = text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2));
     code.filter(|word| {
@@ -172,7 +174,8 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
         let kinds = [".rs", ".md", ".sh", ".toml"];
         let shaped = word.contains('/') && known.iter().any(|top| word.starts_with(top));
         let named = kinds.iter().any(|kind| word.ends_with(kind)) && !word.starts_with(['/', '.', '*']);
-        let open = word.contains([' ', '*', '{', '<', '$', ':']) || word.contains("NAME");
+        let open =
+            word.contains([' ', '*', '{', '<', '$', ':']) || word.contains("NAME") || word.starts_with("foo");
         (shaped || named) && !open
     })
 }
