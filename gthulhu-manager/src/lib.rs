@@ -10,6 +10,7 @@
 //! [`serve`] is the life of the process, in order. It needs no privilege.
 
 pub mod api;
+pub mod assemble;
 pub mod cluster;
 pub mod config;
 pub mod domain;
@@ -28,13 +29,11 @@ use gthulhu_http::exit::{self, Exit};
 use gthulhu_http::limits::Limits as ServerLimits;
 use gthulhu_http::router::Router;
 use gthulhu_http::settings::FileArgs;
-use gthulhu_http::tokens::{Signer, Verifier};
 use gthulhu_http::{server, shutdown};
 use gthulhu_lib::intent::Limits;
 use tokio::sync::watch;
 
-use api::App;
-use pusher::{Ledger, NodeView};
+use assemble::Parts;
 use service::{Rules, Service};
 
 /// Serves until SIGTERM or Ctrl-C; an error is the reason why it could not start or had to stop.
@@ -43,49 +42,35 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     let layout = start::first_start(&config)?;
     let keys = keyring::load(&config.key, &layout)?;
 
-    let store = start::store(&config, mongodb_section)?;
-    let cluster = start::cluster(&config)?;
     let limits = Limits { accept_any_priority: config.limits.accept_any_priority };
-    let node_view = Arc::new(NodeView::default());
-    let rules = Rules { access_ttl: config.key.access_ttl.get(), limits };
-    let service = Service::open(store, Arc::clone(&cluster), Arc::clone(&node_view) as _, rules);
-    let service = Arc::new(service.map_err(|error| Exit::from_error(exit::IO_ERROR, &error))?);
+    let assembled = assemble::assemble(Parts {
+        store: start::store(&config, mongodb_section)?,
+        cluster: start::cluster(&config)?,
+        keys: &keys,
+        rules: Rules { access_ttl: config.key.access_ttl.get(), limits },
+        client: start::dm_client(&keys.dm, &config.key.client_id),
+    });
+    let mut manager = assembled.map_err(|error| Exit::from_error(exit::IO_ERROR, &error))?;
+    let service = Arc::clone(&manager.app.service);
     start::administrator(&service, &config.account, &layout)?;
 
-    // The address is taken before any node is spoken to: two managers never push to the same nodes by mistake.
+    // The address is taken before any node is spoken to.
     let listener = server::bind(&config.server.host)
         .map_err(|error| Exit::new(exit::UNAVAILABLE, format!("server.host: {error}")))?;
     let address = listener.local_addr().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
-
-    let ledger = Arc::new(Ledger(Arc::clone(&service)));
-    let client = start::dm_client(&keys.dm, &config.key.client_id);
-    let (nodes, driver) =
-        nodes::driver::spawn(start::driver_options(), client, Arc::clone(&ledger) as _, ledger);
-    nodes.endpoints(start::endpoints(&config.nodes));
-    node_view.connect(nodes.clone());
-    let pusher = tokio::spawn(pusher::run(Arc::clone(&service), Arc::clone(&cluster), nodes.clone(), limits));
+    manager.push_to(start::endpoints(&config.nodes));
 
     let changed = service.changed();
-    let app = App {
-        signer: Signer::new(&keys.user),
-        verifier: Verifier::new(keys.user.public()),
-        service: Arc::clone(&service),
-        nodes,
-        cluster,
-    };
     let router = Router::new(api::routes()).map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
     let shutdown = shutdown::on_signals().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "the manager listens");
 
-    let ended = tokio::select! {
-        () = server::serve(listener, Arc::new(app), router, ServerLimits::default(), shutdown) => Ok(()),
+    tokio::select! {
+        () = server::serve(listener, Arc::clone(&manager.app), router, ServerLimits::default(), shutdown) => Ok(()),
         reason = failed(&service, changed) => {
             Err(Exit::new(exit::IO_ERROR, format!("the store failed and accepts nothing more: {reason}")))
         }
-    };
-    pusher.abort();
-    driver.abort();
-    ended
+    }
 }
 
 /// Waits until the store has failed. What it holds in memory cannot be trusted then; a restart reads what is on disk.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gthulhu_http::client::{Client, ClientOptions};
 use gthulhu_http::exit::{self, Exit};
 use gthulhu_http::settings::{self, FileArgs};
-use gthulhu_http::{files, logs, random};
+use gthulhu_http::{files, logs};
 
 use crate::cluster::folder::{FolderCluster, FolderOptions};
 use crate::cluster::{Absent, Cluster};
@@ -14,7 +14,6 @@ use crate::config::{Account, ClusterChoice, Config, Node, has_mongodb_section};
 use crate::init::{self, Layout};
 use crate::keyring::DmKey;
 use crate::nodes::client::{DmClient, Tokens};
-use crate::nodes::machine::Options;
 use crate::nodes::{Endpoint, NodeName};
 use crate::service::{BootstrapError, Service};
 use crate::store::redb::RedbStore;
@@ -110,11 +109,6 @@ pub(super) fn dm_client(key: &DmKey, client_id: &str) -> DmClient {
         DmKey::Public(key) => Tokens::exchanged(key, client_id),
     };
     DmClient::new(Client::new(ClientOptions::default()), tokens)
-}
-
-/// The driver's defaults, with a seed of this process: managers that start together do not knock together.
-pub(super) fn driver_options() -> Options {
-    Options { seed: u64::from_le_bytes(random::bytes()), ..Options::default() }
 }
 
 /// `[[nodes]]` as the driver wants them.

@@ -1,0 +1,14 @@
+//! The manager's API as its callers see it: whole answers of a real router over a real store, a watched folder of
+//! pods, and decision makers on real sockets.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
+
+mod auth;
+mod faults;
+mod intents;
+mod nodes;
+mod people;
+mod pods;
+mod rig;
+mod strategies;
+mod system;
