@@ -9,7 +9,6 @@ use std::{net::IpAddr, sync::Arc};
 use gthulhu_http::{
     call::{Bearer, Head},
     error::HttpError,
-    files,
     keys::{PrivateKey, PublicKey},
     route::Policy,
     time::unix_now,
@@ -18,7 +17,7 @@ use gthulhu_http::{
 use gthulhu_lib::wire::{TokenReply, TokenRequest};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{PublicKeyFrom, Refused, Token};
+use crate::config::{PublicKeyFrom, Token};
 
 /// Who signs: every token of a decision maker says so, and no other token is taken.
 pub const ISSUER: &str = "decision-maker-service";
@@ -69,32 +68,6 @@ pub struct Tokens {
     public: PublicKey,
     lifetime_secs: i64,
     public_key_from: PublicKeyFrom,
-}
-
-/// Loads the key that the configuration names. The error names the key of the configuration, never the key.
-pub fn load_key(token: &Token) -> Result<PrivateKey, Refused> {
-    const PEM: &str = "token.rsa_private_key_pem";
-    const PATH: &str = "token.rsa_private_key_path";
-    let (name, key) = if !token.rsa_private_key_pem.is_empty() {
-        let key = PrivateKey::from_pem(token.rsa_private_key_pem.reveal());
-        (PEM, key.map_err(|error| Refused::new(PEM, error.to_string()))?)
-    } else if token.rsa_private_key_path.as_os_str().is_empty() {
-        return Err(Refused::new(
-            PATH,
-            "must name the RSA key that signs tokens (or set token.rsa_private_key_pem)",
-        ));
-    } else {
-        let refused = |error: &dyn std::fmt::Display| Refused::new(PATH, format!("cannot be used: {error}"));
-        let text = files::read_private(&token.rsa_private_key_path).map_err(|error| refused(&error))?;
-        (PATH, PrivateKey::from_pem(&text).map_err(|error| refused(&error))?)
-    };
-    if key.public().is_published() {
-        return Err(Refused::new(
-            name,
-            "is the key published with the Go project: anyone could sign tokens with it",
-        ));
-    }
-    Ok(key)
 }
 
 impl Tokens {
@@ -173,10 +146,7 @@ impl<A: AsRef<Tokens>> Policy<A> for WithToken {
 
 #[cfg(test)]
 mod tests {
-    use gthulhu_http::files::{PRIVATE_FILE, write_atomic};
-
     use super::*;
-    use crate::config::Secret;
 
     const NEAR: [&str; 3] = ["127.0.0.1", "::1", "::ffff:127.0.0.1"];
     const FAR: [&str; 3] = ["10.0.0.1", "fe80::1", "::ffff:10.0.0.1"];
@@ -238,35 +208,5 @@ mod tests {
         let long = |length| TokenRequest { client_id: "x".repeat(length), ..request(&key.public().to_pem()) };
         assert!(exchange(&tokens, &long(CLIENT_ID_MAX), "::1").is_ok());
         assert!(exchange(&tokens, &long(CLIENT_ID_MAX + 1), "::1").is_err());
-    }
-
-    #[test]
-    fn the_key_comes_from_text_or_file_and_errors_name_the_setting() {
-        let dir = tempfile::tempdir().unwrap();
-        let key = PrivateKey::generate().unwrap();
-        let path = dir.path().join("key.pem");
-        write_atomic(&path, key.to_pem().as_bytes(), PRIVATE_FILE).unwrap();
-        let open = dir.path().join("open.pem");
-        write_atomic(&open, key.to_pem().as_bytes(), 0o644).unwrap();
-        let empty = dir.path().join("empty.pem");
-        write_atomic(&empty, b"", PRIVATE_FILE).unwrap();
-
-        let inline = |pem: &str| Token { rsa_private_key_pem: Secret::from(pem), ..Token::default() };
-        let file =
-            |path: &std::path::Path| Token { rsa_private_key_path: path.to_owned(), ..Token::default() };
-        let fingerprint = |token: &Token| load_key(token).map(|key| key.public().fingerprint());
-        assert_eq!(fingerprint(&inline(&key.to_pem())), Ok(key.public().fingerprint()));
-        assert_eq!(fingerprint(&file(&path)), Ok(key.public().fingerprint()));
-        for (token, setting) in [
-            (Token::default(), "token.rsa_private_key_path"),
-            (inline("..."), "token.rsa_private_key_pem"),
-            (inline(&key.public().to_pem()), "token.rsa_private_key_pem"),
-            (file(&open), "token.rsa_private_key_path"),
-            (file(&empty), "token.rsa_private_key_path"),
-            (file(&dir.path().join("missing.pem")), "token.rsa_private_key_path"),
-        ] {
-            let refused = load_key(&token).unwrap_err();
-            assert_eq!(refused.key, setting, "{refused}");
-        }
     }
 }

@@ -1,15 +1,17 @@
 //! The configuration: what may be set, what each value must be, and what it means when it is left out.
 //!
-//! [`Config`] mirrors the file (`config/dm_config.toml` names every key). [`Config::check`] refuses values that cannot
-//! work, [`Config::notes`] gives the remarks a person should see once at start; after those two, no code asks again
-//! whether a value makes sense.
+//! [`Config`] mirrors the file (`config/dm_config.toml` names every key). Its `examine` says all there is to say about the
+//! values together, before anything is done with them; after that, no code asks again whether a value makes sense.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use gthulhu_http::exit::{self, Exit};
+use gthulhu_http::settings::{Configuration, Finding, Origins, rules};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use crate::source;
+
+pub mod key;
 mod sections;
 
 pub use sections::{
@@ -36,82 +38,87 @@ pub struct Config {
     pub daemon: Daemon,
 }
 
-/// A value that cannot work: the key, and what it must be.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{key} {rule}")]
-pub struct Refused {
-    /// The key, as `section.key`.
-    pub key: &'static str,
-    /// What the value must be; never the value itself, which may be a secret.
-    pub rule: String,
-}
+const TOKEN_HOURS: RangeInclusive<u32> = 1..=8760;
+const POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(3600);
 
-impl Refused {
-    /// A refusal of `key`.
-    pub fn new(key: &'static str, rule: impl Into<String>) -> Self {
-        Refused { key, rule: rule.into() }
-    }
-}
+impl Configuration for Config {
+    const PROGRAM: &'static str = "gthulhu-dm";
+    const PREFIX: &'static str = "DM";
+    const NAME: &'static str = "dm_config";
 
-impl From<Refused> for Exit {
-    fn from(refused: Refused) -> Exit {
-        Exit::new(exit::CONFIG, refused.to_string())
-    }
-}
-
-const LONGEST_TOKEN_HOURS: u32 = 8760;
-const POLL: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(3600);
-
-impl Config {
-    /// Refuses values that cannot work. What needs more than a look is checked where it is used: the signing key
-    /// in `auth`, the log level by the log, the address by the listener, the cgroup root by the walk.
-    pub fn check(&self) -> Result<(), Refused> {
+    fn examine(&self, _: &Origins) -> Vec<Finding> {
+        let mut found = self.wrong();
+        found.extend(key::load(&self.token).err());
         if self.mtls.enable {
-            return Err(Refused::new("mtls.enable", "must be false: this build has no TLS listener"));
+            found.push(Finding::unserved("mtls.enable", "must be false: this build has no TLS listener"));
+            let Mtls { cert_pem, key_pem, ca_pem, .. } = &self.mtls;
+            found.extend(rules::mutual_tls("mtls", cert_pem.reveal(), key_pem.reveal(), ca_pem.reveal()));
         }
-        if !(1..=LONGEST_TOKEN_HOURS).contains(&self.token.token_duration_hr) {
-            return Err(Refused::new(
-                "token.token_duration_hr",
-                format!("must be 1 to {LONGEST_TOKEN_HOURS}"),
+        if self.token.allow_public_key == PublicKeyFrom::Any {
+            found.push(Finding::warning(
+                "token.allow_public_key",
+                "is \"any\": whoever reaches this port and knows the public key controls scheduling",
             ));
         }
-        if !POLL.contains(&self.node.poll.get()) {
-            return Err(Refused::new("node.poll", "must be 50 ms to 1 h"));
-        }
-        if self.state.dir.as_os_str().is_empty() {
-            return Err(Refused::new("state.dir", "must name a directory"));
-        }
-        Ok(())
+        found.extend(self.notes());
+        found
+    }
+}
+
+impl Config {
+    /// What no decision maker could work with, the signing key aside.
+    fn wrong(&self) -> Vec<Finding> {
+        let hours = &self.token.token_duration_hr;
+        let rows = [
+            rules::address("server.host", &self.server.host),
+            rules::log_level("logging.level", &self.logging.level),
+            (!TOKEN_HOURS.contains(hours)).then(|| {
+                let rule = format!("must be {} to {}", TOKEN_HOURS.start(), TOKEN_HOURS.end());
+                Finding::wrong("token.token_duration_hr", rule)
+            }),
+            rules::duration("node.poll", self.node.poll, POLL),
+            (self.state.dir.as_os_str().is_empty())
+                .then(|| Finding::wrong("state.dir", "must name a directory")),
+            source::walk(&self.node)
+                .err()
+                .map(|error| Finding::wrong("node.cgroup_root", format!("must be a cgroup's path: {error}"))),
+        ];
+        rows.into_iter().flatten().collect()
     }
 
-    /// What a person should know about these settings: one sentence each.
-    pub fn notes(&self) -> Vec<&'static str> {
+    /// Settings without effect that are set.
+    fn notes(&self) -> Vec<Finding> {
         let default = Config::default();
+        let (token, daemon) = (&self.token, &self.daemon);
+        let both =
+            !token.rsa_private_key_pem.is_empty() && !token.rsa_private_key_path.as_os_str().is_empty();
         let rows = [
             (
                 self.logging.path != default.logging.path,
-                "logging.path has no effect: the log goes to standard error",
+                "logging.path",
+                "has no effect: the log goes to standard error",
             ),
-            (!self.token.enable, "token.enable has no effect: tokens are always required"),
+            (!token.enable, "token.enable", "has no effect: tokens are always required"),
+            (both, "token.rsa_private_key_path", "is not read: token.rsa_private_key_pem is set"),
+            (!self.mtls.server_name.is_empty(), "mtls.server_name", "has no effect in the decision maker"),
             (
-                !self.token.rsa_private_key_pem.is_empty()
-                    && !self.token.rsa_private_key_path.as_os_str().is_empty(),
-                "token.rsa_private_key_path is not read: token.rsa_private_key_pem is set",
+                daemon.endpoint != default.daemon.endpoint,
+                "daemon.endpoint",
+                "has no effect in the decision maker",
             ),
-            (!self.mtls.server_name.is_empty(), "mtls.server_name has no effect in the decision maker"),
-            (self.daemon != default.daemon, "the daemon section has no effect in the decision maker"),
+            (
+                daemon.timeout_sec != default.daemon.timeout_sec,
+                "daemon.timeout_sec",
+                "has no effect in the decision maker",
+            ),
         ];
-        rows.into_iter().filter_map(|(applies, note)| applies.then_some(note)).collect()
-    }
-
-    /// Whether everybody who reaches the port can have a token: worth a warning, not a refusal.
-    pub fn public_key_is_enough(&self) -> bool {
-        self.token.allow_public_key == PublicKeyFrom::Any
+        rows.into_iter().filter(|row| row.0).map(|(_, key, note)| Finding::note(key, note)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use gthulhu_http::settings::Level;
     use gthulhu_http::time::DurationText;
 
     use super::*;
@@ -122,27 +129,47 @@ mod tests {
         config
     }
 
+    fn of(found: &[Finding], level: Level) -> Vec<&str> {
+        let chosen = found.iter().filter(|finding| finding.level == level);
+        chosen.map(|finding| finding.key.as_str()).collect()
+    }
+
     #[test]
-    fn the_defaults_pass_without_a_word() {
-        assert_eq!(Config::default().check(), Ok(()));
-        assert_eq!(Config::default().notes(), Vec::<&str>::new());
-        assert!(!Config::default().public_key_is_enough());
+    fn the_defaults_lack_a_key_and_nothing_else() {
+        let found = Config::default().examine(&Origins::default());
+        let keys: Vec<&str> = found.iter().map(|finding| finding.key.as_str()).collect();
+        assert_eq!(keys, ["token.rsa_private_key_path"]);
     }
 
     #[test]
     fn what_cannot_work_is_refused_by_its_key() {
         type Edit = fn(&mut Config);
-        let rows: [(&str, Edit); 6] = [
-            ("mtls.enable", |c| c.mtls.enable = true),
+        let rows: [(&str, Edit); 8] = [
+            ("server.host", |c| c.server.host = "8080".into()),
+            ("logging.level", |c| c.logging.level = "loud".into()),
             ("token.token_duration_hr", |c| c.token.token_duration_hr = 0),
             ("token.token_duration_hr", |c| c.token.token_duration_hr = 8761),
             ("node.poll", |c| c.node.poll = DurationText::new(Duration::from_millis(49))),
             ("node.poll", |c| c.node.poll = DurationText::new(Duration::from_secs(3601))),
             ("state.dir", |c| c.state.dir = "".into()),
+            ("node.cgroup_root", |c| c.node.cgroup_root = "../kubepods".into()),
         ];
         for (key, edit) in rows {
-            assert_eq!(edited(edit).check().map_err(|refused| refused.key), Err(key));
+            assert_eq!(of(&edited(edit).wrong(), Level::Wrong), [key]);
         }
+    }
+
+    #[test]
+    fn mutual_tls_is_judged_only_when_it_is_on() {
+        let mut config = edited(|c| {
+            c.mtls.cert_pem = "...".into();
+            c.mtls.key_pem = "garbage".into();
+        });
+        assert!(!config.examine(&Origins::default()).iter().any(|finding| finding.key.starts_with("mtls")));
+        config.mtls.enable = true;
+        let found = config.examine(&Origins::default());
+        assert_eq!(of(&found, Level::Unserved), ["mtls.enable", "mtls.cert_pem"]);
+        assert!(of(&found, Level::Wrong).ends_with(&["mtls.key_pem", "mtls.ca_pem"]));
     }
 
     #[test]
@@ -152,21 +179,22 @@ mod tests {
             c.token.enable = false;
             c.token.rsa_private_key_pem = "...".into();
             c.token.rsa_private_key_path = "/key.pem".into();
+            c.token.allow_public_key = PublicKeyFrom::Any;
             c.mtls.server_name = "localhost".to_owned();
             c.daemon.timeout_sec = 9;
         });
-        assert_eq!(config.check(), Ok(()));
-        let notes = config.notes();
-        for (note, key) in notes.iter().zip([
+        let found = config.examine(&Origins::default());
+        let notes = [
             "logging.path",
             "token.enable",
             "token.rsa_private_key_path",
             "mtls.server_name",
-            "daemon",
-        ]) {
-            assert!(note.contains(key), "{note}");
-        }
-        assert_eq!(notes.len(), 5);
+            "daemon.timeout_sec",
+        ];
+        assert_eq!(of(&found, Level::Note), notes);
+        assert_eq!(of(&found, Level::Warning), ["token.allow_public_key"]);
+        assert_eq!(of(&found, Level::Unserved), ["token.rsa_private_key_pem"]);
+        assert_eq!(of(&found, Level::Wrong), [""; 0]);
     }
 
     #[test]

@@ -43,11 +43,11 @@ use state::{Found, State, StateError, StateFile};
 
 /// Serves until SIGTERM or SIGINT; an error is the reason why it could not start or had to stop.
 pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
-    let config = load(files)?;
-    logs::init(&config.logging.level, logs::Format::Auto)
-        .map_err(|error| Exit::new(exit::CONFIG, format!("logging.level: {error}")))?;
-    remark(&config);
-    let tokens = Tokens::new(&auth::load_key(&config.token)?, &config.token);
+    let ready = settings::for_serving::<Config>(files, settings::environment)?;
+    logs::init(&ready.config.logging.level, logs::Format::Auto)?;
+    ready.remark();
+    let config = ready.config;
+    let tokens = Tokens::new(&config::key::load(&config.token)?, &config.token);
     let identity = Identity::of_this_machine(&config.node, settings::environment);
     let metrics = Metrics::new(&identity.machine_id, config.metrics.compat_names)
         .map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
@@ -81,25 +81,6 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
         // A thread that ended by a panic cannot be trusted to start again with what it had in memory; a new process
         // starts from what is on disk.
         _ = ended => Err(Exit::new(exit::SOFTWARE, "the node's thread has ended")),
-    }
-}
-
-fn load(files: &FileArgs) -> Result<Config, Exit> {
-    let path = settings::locate("DM", "dm_config", files, settings::environment)?;
-    let config: Config = settings::load("DM", &path, settings::environment)?;
-    config.check()?;
-    Ok(config)
-}
-
-/// Tells what a person should know about the settings.
-fn remark(config: &Config) {
-    for note in config.notes() {
-        tracing::info!("{note}");
-    }
-    if config.public_key_is_enough() {
-        tracing::warn!(
-            "token.allow_public_key = \"any\": whoever reaches this port and knows the public key controls scheduling"
-        );
     }
 }
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
 
 mod binary;
+mod check;
+mod cli;
 mod config;
 mod golden;
 mod hostile;

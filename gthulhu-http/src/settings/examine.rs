@@ -61,7 +61,8 @@ pub fn examine<C: Configuration>(
         let message = finding.to_string();
         (finding.level, Mistake { place: origins.place(&finding.key), key: finding.key, message })
     });
-    let findings = placed.collect();
+    let mut findings: Vec<_> = placed.collect();
+    findings.sort_by(|(_, a), (_, b)| a.place.cmp(&b.place));
     Ok(Examined { config, origins, mistakes, findings })
 }
 
@@ -92,12 +93,14 @@ pub fn for_serving<C: Configuration>(
 ) -> Result<Ready<C>, Exit> {
     let path = locate(C::PREFIX, C::NAME, args, &env)?;
     let examined = examine::<C>(&path, &env)?;
-    let mut refused =
-        examined.said().into_iter().filter(|(level, _)| matches!(level, Level::Wrong | Level::Unserved));
-    let Some((_, first)) = refused.next() else {
+    // A misspelt key comes first: what is said about values may follow from it.
+    let refused = |level: &Level| matches!(level, Level::Wrong | Level::Unserved);
+    let findings = examined.findings.iter().filter(|(level, _)| refused(level)).map(|(_, finding)| finding);
+    let mut refused = examined.mistakes.iter().chain(findings);
+    let Some(first) = refused.next() else {
         return Ok(Ready { config: examined.config, origins: examined.origins, remarks: examined.findings });
     };
-    let others: Vec<String> = refused.map(|(_, mistake)| named(mistake)).collect();
+    let others: Vec<String> = refused.map(named).collect();
     let others = match others.as_slice() {
         [] => String::new(),
         names => format!(" (also wrong: {}; see `{} config check`)", names.join(", "), C::PROGRAM),

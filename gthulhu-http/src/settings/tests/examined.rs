@@ -96,8 +96,8 @@ fn mistakes_in_values_and_in_what_they_mean_are_told_together() {
                 DM_SERVER_MAX: `server.max` must be a whole number from 0 on, not the text \"x\"\n\
                 F: 3 mistakes, 0 warnings";
     assert_eq!(place.check(), (78, said.to_owned()));
-    let serve = "F:2:8: `server.host` must be host:port, or :port for all addresses of this machine \
-                 (also wrong: server.prt, server.max; see `gthulhu-example config check`)";
+    let serve = "F:3:1: unknown key `server.prt`; did you mean `server.port`? \
+                 (also wrong: server.max, server.host; see `gthulhu-example config check`)";
     assert_eq!(place.serve(), Err(serve.to_owned()));
 }
 
