@@ -1,3 +1,5 @@
+//! The state file: kept, damaged, in use, not to be written.
+
 use std::collections::BTreeMap;
 
 use gthulhu_lib::{intent::Limits, wire::IntentBody};

