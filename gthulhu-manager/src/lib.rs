@@ -62,15 +62,25 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
 
     let changed = service.changed();
     let router = Router::new(api::routes()).map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
-    let shutdown = shutdown::on_signals().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
+    let signals = shutdown::on_signals().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
+    let (stop, stopping) = shutdown::pair();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "the manager listens");
 
-    tokio::select! {
-        () = server::serve(listener, Arc::clone(&manager.app), router, ServerLimits::default(), shutdown) => Ok(()),
-        reason = failed(&service, changed) => {
-            Err(Exit::new(exit::IO_ERROR, format!("the store failed and accepts nothing more: {reason}")))
-        }
-    }
+    let watching = async {
+        let failure = tokio::select! {
+            () = signals.requested() => None,
+            reason = failed(&service, changed) => Some(reason),
+        };
+        // In either case whoever waits for an answer gets it: after a failure, those whose change was refused.
+        stop.fire();
+        failure
+    };
+    let serving =
+        server::serve(listener, Arc::clone(&manager.app), router, ServerLimits::default(), stopping);
+    let ((), failure) = tokio::join!(serving, watching);
+    failure.map_or(Ok(()), |reason| {
+        Err(Exit::new(exit::IO_ERROR, format!("the store failed and accepts nothing more: {reason}")))
+    })
 }
 
 /// Waits until the store has failed. What it holds in memory cannot be trusted then; a restart reads what is on disk.

@@ -39,10 +39,10 @@ fn a_failure_at_any_call_loses_nothing_that_was_acknowledged() {
             let outcome = run(&disk, &model);
             refused += u64::from(outcome.is_none());
             let outcome = outcome.unwrap_or(Outcome { acknowledged: model.clone(), possible: None });
-            outcome.must_be_in(Disk::new(disk.content()), &format!("error {error} at call {n}, restarted"));
+            outcome.must_be_in(disk.content(), &format!("error {error} at call {n}, restarted"));
             let mut random = Random::new(n);
             for _ in 0..CUTS {
-                let cut = Disk::new(disk.after_cut(&mut random));
+                let cut = disk.after_cut(&mut random);
                 outcome.must_be_in(cut, &format!("error {error} at call {n}, then a power cut"));
             }
             if !disk.has_failed() {
@@ -108,8 +108,8 @@ fn assert_poisoned(store: &RedbStore, batch: &Batch) {
 }
 
 impl Outcome {
-    fn must_be_in(&self, disk: Disk, when: &str) {
-        let store = open_disk(&disk).unwrap_or_else(|error| panic!("{when}: {error}"));
+    fn must_be_in(&self, content: Vec<u8>, when: &str) {
+        let store = open_disk(&Disk::new(content)).unwrap_or_else(|error| panic!("{when}: {error}"));
         let kept =
             self.acknowledged.is_in(&store) || self.possible.as_ref().is_some_and(|it| it.is_in(&store));
         assert!(kept, "{when}: an acknowledged commit is missing, or there is half of one");

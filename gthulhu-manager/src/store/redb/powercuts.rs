@@ -71,7 +71,10 @@ fn live(random: &mut Random, totals: &mut Totals) -> Result<(), String> {
     let mut disk = fresh();
     let mut model = Model::empty();
     for _ in 0..MOMENTS_PER_STORE {
-        let expected = work(open(&disk)?, &disk, model.clone(), random, totals);
+        let store = open(&disk)?;
+        let expected = work(&store, &disk, model.clone(), random, totals);
+        // Without power the file cannot be closed in order either.
+        drop(store);
         totals.moments += 1;
         let cut = disk.clone();
         for _ in 0..CUTS_PER_MOMENT {
@@ -112,7 +115,7 @@ fn survivors(disk: &Disk, random: &mut Random, totals: &mut Totals) -> Vec<u8> {
 
 /// Commits until the power goes, be it while committing or while closing.
 fn work(
-    store: RedbStore,
+    store: &RedbStore,
     disk: &Disk,
     mut model: Model,
     random: &mut Random,

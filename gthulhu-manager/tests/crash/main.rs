@@ -1,0 +1,13 @@
+//! The manager as a process, ended in every way a process can end: killed at any moment, out of space, started on a
+//! damaged store or on one in use.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
+
+mod full;
+mod kill;
+mod manager;
+mod record;
+mod refused;
+mod store;
+mod wire;
+mod writers;

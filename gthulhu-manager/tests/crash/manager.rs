@@ -1,0 +1,189 @@
+//! A manager's place on disk, and the process that runs there.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Lines};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::sync::LazyLock;
+use std::thread::JoinHandle;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::wire::Wire;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gthulhu-manager");
+const NAME: &str = "admin@example.com";
+const PASSWORD: &str = "nine quiet herons by the weir";
+
+/// Keys take long to make: one set serves all tests.
+static KEYS: LazyLock<TempDir> = LazyLock::new(|| {
+    let dir = TempDir::new().unwrap();
+    let made = program().arg("init").arg("--dir").arg(dir.path()).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    dir
+});
+
+/// Keys, a configuration, and the store's file.
+pub(crate) struct Place {
+    dir: TempDir,
+    store: PathBuf,
+}
+
+/// A manager that listens; killed when the test is done with it.
+pub(crate) struct Manager {
+    child: Child,
+    address: SocketAddr,
+    /// Reads its log to the end and returns what is not a log line.
+    rest: Option<JoinHandle<Vec<String>>>,
+}
+
+/// A manager that may not listen yet.
+pub(crate) struct Starting {
+    child: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+    /// What it said to the operator so far.
+    said: Vec<String>,
+}
+
+/// The program with nothing of our environment, which it would read.
+fn program() -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+/// The part of a log that is for the operator: log lines are JSON.
+fn said(text: &str) -> Vec<String> {
+    text.lines().filter(|line| !line.starts_with('{')).map(str::to_owned).collect()
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self::with_store_in(None)
+    }
+
+    /// The store in another directory than everything else.
+    pub(crate) fn with_store_in(store: Option<&Path>) -> Self {
+        let dir = TempDir::new().unwrap();
+        let state = dir.path().join("state");
+        for part in ["", "keys", "certs"] {
+            let (from, to) = (KEYS.path().join(part), state.join(part));
+            fs::create_dir_all(&to).unwrap();
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o700)).unwrap();
+            for file in fs::read_dir(from).unwrap().map(Result::unwrap) {
+                if file.file_type().unwrap().is_file() {
+                    fs::copy(file.path(), to.join(file.file_name())).unwrap();
+                }
+            }
+        }
+        let store = store.unwrap_or(&state).join("manager.redb");
+        let config = format!(
+            "[server]\nhost = \"127.0.0.1:0\"\n[state]\ndir = '{}'\n[store]\nkind = \"redb\"\npath = '{}'\n\
+             [account]\nadmin_email = \"{NAME}\"\nadmin_password = \"{PASSWORD}\"\n",
+            state.display(),
+            store.display(),
+        );
+        fs::write(dir.path().join("manager.toml"), config).unwrap();
+        Self { dir, store }
+    }
+
+    pub(crate) fn store(&self) -> &Path {
+        &self.store
+    }
+
+    fn command(&self) -> Command {
+        let mut command = program();
+        command.args(["serve", "--config"]).arg(self.dir.path().join("manager.toml"));
+        command
+    }
+
+    /// Starts it and returns at once.
+    pub(crate) fn spawn(&self) -> Starting {
+        let mut child = self.command().stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        Starting { child, lines, said: Vec::new() }
+    }
+
+    /// Starts it and waits until it listens.
+    pub(crate) fn start(&self) -> Manager {
+        self.spawn().listening()
+    }
+
+    /// Runs it to its end, which must come by itself: the exit code, and what it said to the operator.
+    pub(crate) fn fail(&self) -> (Option<i32>, Vec<String>) {
+        let Output { status, stderr, .. } = self.command().output().unwrap();
+        (status.code(), said(&String::from_utf8(stderr).unwrap()))
+    }
+}
+
+impl Starting {
+    /// The next log line with this member, and what the member is; `None` when the manager ended before.
+    pub(crate) fn until(&mut self, member: &str) -> Option<String> {
+        loop {
+            let line = self.lines.next()?.unwrap();
+            let event: Value = serde_json::from_str(&line).unwrap_or_default();
+            if let Some(value) = event[member].as_str() {
+                return Some(value.to_owned());
+            }
+            self.said.extend(said(&line));
+        }
+    }
+
+    fn listening(self) -> Manager {
+        self.outcome().unwrap_or_else(|end| panic!("it ended: {end:?}"))
+    }
+
+    /// Waits until it listens or has ended, and then how: the exit code, and what it said to the operator.
+    pub(crate) fn outcome(mut self) -> Result<Manager, (Option<i32>, Vec<String>)> {
+        let Some(address) = self.until("address") else {
+            return Err((self.child.wait().unwrap().code(), self.said));
+        };
+        let Self { child, lines, .. } = self;
+        // Somebody has to go on reading, or the program would wait for room in the pipe.
+        let rest =
+            std::thread::spawn(move || lines.map_while(Result::ok).flat_map(|line| said(&line)).collect());
+        Ok(Manager { child, address: address.parse().unwrap(), rest: Some(rest) })
+    }
+
+    /// `kill -9`; whether it listened by then.
+    pub(crate) fn kill(mut self) -> bool {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.until("address").is_some()
+    }
+}
+
+impl Manager {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn login(&self) -> String {
+        let body = json!({"username": NAME, "password": PASSWORD});
+        let answer =
+            Wire::connect(self.address, "").unwrap().call("POST", "/api/v1/auth/login", "login", &body);
+        answer.unwrap().data()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it has ended by itself: how, and what it said to the operator.
+    pub(crate) fn ended(mut self) -> (ExitStatus, Vec<String>) {
+        let status = self.child.wait().unwrap();
+        (status, self.rest.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
