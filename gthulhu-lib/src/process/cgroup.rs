@@ -70,7 +70,8 @@ impl Roots {
     /// Reads the text of a `/proc/PID/cgroup`.
     ///
     /// Lines of version 1 hierarchies count as well: on hybrid hosts pods may be found only there. Lines that
-    /// name no pod say nothing; those that do have to agree.
+    /// name no pod say nothing; those that do have to agree. Of hierarchies that hold no controllers only systemd's
+    /// counts, since kubelets make pods in no other.
     pub fn place(&self, text: &[u8]) -> Placement {
         let mut placed = Placement::Elsewhere;
         for (hierarchy, path) in lines(text) {
@@ -92,6 +93,9 @@ impl Roots {
     }
 
     fn place_path(&self, hierarchy: &[u8], path: &[u8]) -> Placement {
+        if hierarchy.strip_prefix(b"name=").is_some_and(|name| name != b"systemd") {
+            return Placement::Elsewhere;
+        }
         let (ups, below) = split_ups(path);
         if shape::names_two_pods(below) {
             return Placement::Refused(Refusal::TwoPodsInPath);
@@ -103,9 +107,9 @@ impl Roots {
         if ups == 0 && hidden > 0 {
             return Placement::Elsewhere;
         }
-        self.roots
-            .iter()
-            .find_map(|root| root.pod_in(hidden, below))
+        let pod = self.roots.iter().find_map(|root| root.pod_in(hidden, ups, below));
+        // The kernel writes `..` only at the beginning. Anything else did not come from it, and leads elsewhere.
+        pod.filter(|_| !shape::leads_up(below))
             .map_or(Placement::Elsewhere, |(uid, container)| Placement::Pod { uid, container })
     }
 }

@@ -1,12 +1,13 @@
 //! The source that always works: a walk over `/proc`.
 //!
-//! A process is read through a handle on its `/proc` directory, which speaks of that very process: once it is gone the
-//! kernel answers every read with an error, even if its number is in use again. So all facts about one process are of
-//! one process, without comparing start times between reads. A process that goes away in mid-read is skipped. Of those
-//! in no pod, nothing but the cgroup is read; the others cost one file more, since `stat` has the name too.
+//! All facts about one process have to be of one process, although its number may be given to another between two
+//! reads. An open file of `/proc/PID` speaks of the process that had the number when it was opened, and once that is
+//! gone the kernel answers every read with an error. So a process's `stat` is opened first and read last: if it can be
+//! read, the number was not free in between, and everything opened in between is of the same process. That costs less
+//! than a handle on the directory. A process that goes away in mid-read is skipped.
 
 mod files;
-mod stat;
+pub mod stat;
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -14,7 +15,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustix::fs::Dir;
-use rustix::path::DecInt;
 
 use super::cgroup::{OwnDepth, Placement, Roots};
 use super::{
@@ -75,34 +75,35 @@ impl ProcWalk {
         pid: u32,
         with_threads: impl Fn(&str) -> bool,
     ) -> io::Result<Located> {
-        let dir = files::enter(proc, DecInt::new(pid).as_c_str())?;
-        files::read(&dir, c"cgroup", &mut self.text)?;
+        let stat = files::open(proc, format!("{pid}/stat"))?;
+        files::read(proc, format!("{pid}/cgroup"), &mut self.text)?;
         let (pod_uid, container_id) = match self.roots.place(&self.text) {
             Placement::Elsewhere => return Ok(Located::Elsewhere),
             Placement::Refused(why) => return Ok(Located::Refused(why)),
             Placement::Pod { uid, container } => (Arc::<str>::from(uid), container.map(Arc::from)),
         };
-        files::read(&dir, c"stat", &mut self.text)?;
+        let task =
+            with_threads(&pod_uid).then(|| files::open_dir(proc, format!("{pid}/task"))).transpose()?;
+        files::read_open(&stat, &mut self.text)?;
         let stat = Stat::parse(&self.text).ok_or(io::ErrorKind::InvalidData)?;
         if stat.is_dead() {
             return Ok(Located::NotFound);
         }
-        let threads = if with_threads(&pod_uid) { self.threads(&dir, pid)? } else { Vec::new() };
-        let id = ProcessId { pid, start: stat.start };
-        let Stat { parent, comm, .. } = stat;
+        let threads = task.map(|task| self.threads(&task, pid)).transpose()?.unwrap_or_default();
+        let Stat { parent, comm, start, .. } = stat;
+        let id = ProcessId { pid, start };
         Ok(Located::InPod(Process { id, parent, comm, pod_uid, container_id, threads }))
     }
 
-    /// The threads of the process behind `dir`, without its leader.
-    fn threads(&mut self, dir: &OwnedFd, leader: u32) -> io::Result<Vec<Thread>> {
-        let task = files::open_dir(dir, "task")?;
+    /// The threads that the directory `task` of a process lists, without its leader.
+    fn threads(&mut self, task: &OwnedFd, leader: u32) -> io::Result<Vec<Thread>> {
         let mut threads = Vec::new();
-        for tid in numbers(Dir::read_from(&task)?) {
+        for tid in numbers(Dir::read_from(task)?) {
             let tid = tid?;
             if tid == leader {
                 continue;
             }
-            match files::read(&task, format!("{tid}/stat"), &mut self.text) {
+            match files::read(task, format!("{tid}/stat"), &mut self.text) {
                 Err(error) if is_gone(&error) => continue,
                 read => read?,
             }

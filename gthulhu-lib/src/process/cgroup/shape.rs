@@ -24,9 +24,13 @@ impl Root {
     }
 
     /// Reads pod uid and container id from a path whose first `hidden` levels are not shown because the reader
-    /// lives below them. Hidden levels are the reader's own ancestors, so nobody else chose them; a path that
-    /// hides the pod's own level is inside the reader's pod and gives nothing.
-    pub(super) fn pod_in(&self, hidden: usize, below: &[u8]) -> Option<(String, Option<String>)> {
+    /// lives below them and has to go `ups` levels up. Hidden levels are the reader's own ancestors, so nobody else
+    /// chose them; a path that hides the pod's own level is inside the reader's pod and gives nothing.
+    pub(super) fn pod_in(&self, hidden: usize, ups: usize, below: &[u8]) -> Option<(String, Option<String>)> {
+        // Below a root lives a reader that is in a pod, and out of its container and its pod is two levels up.
+        if hidden >= self.path.len() && ups < 2 {
+            return None;
+        }
         let mut names = components(below).peekable();
         for expected in self.path.iter().skip(hidden) {
             names.next().filter(|name| name == expected)?;
@@ -71,6 +75,11 @@ impl Root {
 
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&byte| byte == b'/').filter(|name| !name.is_empty())
+}
+
+/// Whether there is a `..` anywhere in the path.
+pub(super) fn leads_up(path: &[u8]) -> bool {
+    components(path).any(|name| name == b"..")
 }
 
 /// Whether two different pod uids can be read anywhere in the path, at whatever place.

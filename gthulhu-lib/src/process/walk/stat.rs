@@ -1,24 +1,25 @@
-//! The fields that are needed of `/proc/PID/stat` and `/proc/PID/status`.
+//! The fields that are needed of `/proc/PID/stat` and `/proc/PID/status`, which are not to be believed further than the
+//! kernel writes them: the name in them is of the process's own choosing.
 
 use crate::process::Comm;
 
 /// A process's or thread's `stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stat {
+pub struct Stat {
     /// Command name, byte for byte (Linux before 4.18 escapes newlines and backslashes in it).
-    pub(super) comm: Comm,
+    pub comm: Comm,
     state: u8,
     /// Parent process.
-    pub(super) parent: u32,
+    pub parent: u32,
     thread_count: u64,
     /// Start time in clock ticks after boot.
-    pub(super) start: u64,
+    pub start: u64,
 }
 
 impl Stat {
     /// Reads a `stat`. The command name stands in parentheses and may itself hold blanks and parentheses, so
     /// the fields are counted from the last `)`.
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+    pub fn parse(text: &[u8]) -> Option<Self> {
         let start_of_name = text.iter().position(|&byte| byte == b'(')? + 1;
         let end_of_name = text.iter().rposition(|&byte| byte == b')').filter(|&end| end >= start_of_name)?;
         let comm = Comm::new(&text[start_of_name..end_of_name]);
@@ -32,19 +33,19 @@ impl Stat {
     }
 
     /// Whether this thread has ended: a zombie, or about to vanish.
-    pub(super) fn is_ended(self) -> bool {
+    pub fn is_ended(self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')
     }
 
     /// Whether the whole process has ended. A leader may end before its other threads do.
-    pub(super) fn is_dead(self) -> bool {
+    pub fn is_dead(self) -> bool {
         self.is_ended() && self.thread_count <= 1
     }
 }
 
 /// The process that a thread belongs to, from the thread's `status`. The name in the first line has its newlines
 /// escaped, so no line can be forged.
-pub(super) fn leader(status: &[u8]) -> Option<u32> {
+pub fn leader(status: &[u8]) -> Option<u32> {
     let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Tgid:"))?;
     std::str::from_utf8(line).ok()?.trim().parse().ok()
 }

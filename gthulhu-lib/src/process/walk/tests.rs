@@ -102,10 +102,11 @@ fn what_ends_in_mid_read_is_skipped_and_what_makes_no_sense_is_counted() {
     let tree = ProcTree::new();
     tree.process(10, IN_POD, b"good", 1)
         .process(11, &long_path, b"deep", 1)
-        // Gone after its cgroup was read, before its threads were, before anything was.
+        // Gone before its stat was opened, before its threads or its cgroup were read, before anything was.
         .file("12/cgroup", IN_POD)
         .file("13/cgroup", IN_POD)
         .file("13/stat", stat(13, 'S', 1))
+        .file("14/stat", stat(14, 'S', 1))
         .file("15/comm", "gone before the first read\n")
         // Ended, but not yet waited for.
         .process(16, IN_POD, b"zombie", 1)
@@ -117,6 +118,7 @@ fn what_ends_in_mid_read_is_skipped_and_what_makes_no_sense_is_counted() {
         .file("21/task/22/stat", "22 (x) S")
         .file("23", "a file where a process should be")
         .file("24/cgroup/not", "a directory where a file should be")
+        .file("24/stat", stat(24, 'S', 1))
         .process(25, &"0::/x\n".repeat(400_000), b"huge", 1)
         // Passing for another pod.
         .process(30, &format!("0::/kubepods/pod{POD}/c/pod{OTHER}\n"), b"spoof", 1);
