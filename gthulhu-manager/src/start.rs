@@ -10,7 +10,7 @@ use gthulhu_http::{files, logs};
 
 use crate::cluster::folder::{FolderCluster, FolderOptions};
 use crate::cluster::{Absent, Cluster};
-use crate::config::{Account, ClusterChoice, Config, Node, has_mongodb_section};
+use crate::config::{Account, ClusterChoice, Config, Node};
 use crate::init::{self, Layout};
 use crate::keyring::DmKey;
 use crate::nodes::client::{DmClient, Tokens};
@@ -21,14 +21,11 @@ use crate::store::{OpenError, Store};
 
 /// Reads the configuration and sets up the log. The flag: the file has a `[mongodb]` section.
 pub(super) fn configure(files: &FileArgs) -> Result<(Config, bool), Exit> {
-    let path = settings::locate("MANAGER", "manager_config", files, settings::environment)?;
-    let config: Config = settings::load("MANAGER", &path, settings::environment)?;
-    logs::init(&config.logging.level, logs::Format::Auto)?;
-    config.check()?;
-    for key in config.without_effect() {
-        tracing::info!("{key} is set and has no effect");
-    }
-    Ok((config, has_mongodb_section(&path)))
+    let ready = settings::for_serving::<Config>(files, settings::environment)?;
+    logs::init(&ready.config.logging.level, logs::Format::Auto)?;
+    ready.remark();
+    let mongodb_section = ready.origins.has_section("mongodb");
+    Ok((ready.config, mongodb_section))
 }
 
 /// Makes the keys of a first start, unless they are there.

@@ -24,7 +24,8 @@ impl Syntax {
             syntax.broken |= header || error.message().contains("unclosed") || swallows(error.message());
             // The first one on a line is what the writer did; the others are what the parser made of it.
             if syntax.lines.insert(line) {
-                let message = sentence(error.message(), source.text.get(span.clone()).unwrap_or(""));
+                let at = source.text.get(span.clone()).unwrap_or("");
+                let message = sentence(error.message(), at, header);
                 syntax.mistakes.push(Mistake {
                     place: source.place(span.start),
                     key: String::new(),
@@ -50,7 +51,7 @@ fn swallows(message: &str) -> bool {
 }
 
 /// `at` is the text that the parser complains of. It is shown only where it is a key: a value may be a secret.
-fn sentence(message: &str, at: &str) -> String {
+fn sentence(message: &str, at: &str, header: bool) -> String {
     let told = match message {
         "string values must be quoted, expected literal string" if at.is_empty() => {
             "the value is missing; write `key = value`"
@@ -59,13 +60,21 @@ fn sentence(message: &str, at: &str) -> String {
             "a text must be in quotes; write key = \"value\""
         }
         "key with no value, expected `=`" => "a line must be `key = value`, `[section]` or `# a comment`",
+        "unexpected key or value, expected newline, `#`" if header => {
+            "nothing may follow the name of the section, `[name]` or `[[name]]`, on its line"
+        }
         "unexpected key or value, expected newline, `#`" => {
             "one line can set one key only; start a new line here"
         }
-        "invalid boolean, expected `true`" | "invalid boolean, expected `false`" => "write true or false",
+        "invalid boolean, expected `true`" | "invalid boolean, expected `false`" => {
+            "write true or false, in small letters"
+        }
         "unclosed table, expected `]`" => "the name of the section must end with `]`",
         "unclosed array, expected `]`" => "the array must end with `]`",
         "duplicate key" => return format!("`{at}` is in this file already; keep one of the two"),
+        "invalid float, expected nothing" | "invalid integer number, expected nothing" => {
+            "a number has digits only; any other text must be in quotes"
+        }
         _ if message.starts_with("invalid basic string") => "the text must end with a `\"` on this line",
         _ if message.starts_with("invalid literal string") => "the text must end with a `'` on this line",
         _ if message.starts_with("invalid multi-line") => "the text must end with three quotes",

@@ -165,7 +165,7 @@ fn values_of_secrets_are_never_shown() {
 
 #[test]
 fn what_is_not_toml_is_told_by_what_to_write() {
-    let cases: [(&str, &[&str]); 14] = [
+    let cases: [(&str, &[&str]); 16] = [
         ("[server\nport = 1", &["1:8: the name of the section must end with `]`"]),
         ("[server]\nhost = :80", &["2:8: a text must be in quotes; write key = \"value\""]),
         ("[server]\nhost =", &["2:7: the value is missing; write `key = value`"]),
@@ -175,7 +175,12 @@ fn what_is_not_toml_is_told_by_what_to_write() {
         ("[server]\nhost = \"\"\"a", &["2:12: the text must end with three quotes"]),
         ("[server]\nport = 1 max = 2", &["2:14: one line can set one key only; start a new line here"]),
         ("[server]\nallowed = ['a'", &["2:15: the array must end with `]`"]),
-        ("[server.tls]\nenable = tru", &["2:10: write true or false"]),
+        ("[server.tls]\nenable = True", &["2:10: write true or false, in small letters"]),
+        (
+            "[server]]\nport = 1",
+            &["1:9: nothing may follow the name of the section, `[name]` or `[[name]]`, on its line"],
+        ),
+        ("[server.tls]\nenable = tru", &["2:10: write true or false, in small letters"]),
         ("[server]\nport = 1\nport = 2", &["3:1: `port` is in this file already; keep one of the two"]),
         ("[server]\n[account]\n[server]", &["3:2: `server` is in this file already; keep one of the two"]),
         ("[server]\nport = 01", &["2:8: this is not TOML: unexpected leading zero, expected nothing"]),
