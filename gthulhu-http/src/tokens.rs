@@ -5,6 +5,9 @@
 //! caller's business.
 
 mod provider;
+mod remembered;
+
+use std::ops::RangeInclusive;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -12,6 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::keys::{PrivateKey, PublicKey};
+
+pub use remembered::{RememberingVerifier, TOKENS_MAX};
 
 /// How far the clocks of issuer and reader may differ, in seconds.
 pub const LEEWAY_SECONDS: u64 = 60;
@@ -89,30 +94,37 @@ impl Verifier {
     ///
     /// `exp`, `nbf` and `iat` must be numbers, `iss` and `sub` non-empty texts. Everything else is up to `C`.
     pub fn verify<C: DeserializeOwned>(&self, token: &str) -> Result<C, TokenError> {
+        self.verify_with_times(token).map(|(claims, _)| claims)
+    }
+
+    /// The claims of a good token, and the times at which it is good, in Unix seconds.
+    fn verify_with_times<C: DeserializeOwned>(
+        &self,
+        token: &str,
+    ) -> Result<(C, RangeInclusive<u64>), TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
         let data = jsonwebtoken::decode::<serde_json::Value>(token, &self.key, &self.validation)
             .map_err(|error| refusal(error.kind()))?;
-        check_registered(&data.claims)?;
+        let times = check_registered(&data.claims)?;
         // The path names the claim; serde's own text could quote its value.
-        serde_path_to_error::deserialize(data.claims)
-            .map_err(|error| TokenError::Claim(error.path().to_string()))
+        let claims = serde_path_to_error::deserialize(data.claims);
+        claims.map(|claims| (claims, times)).map_err(|error| TokenError::Claim(error.path().to_string()))
     }
 }
 
-/// The checks that the library leaves out: types of `iss` and `sub`, and everything about `iat`.
-fn check_registered(claims: &serde_json::Value) -> Result<(), TokenError> {
+/// The checks that the library leaves out: types of `iss` and `sub`, and everything about `iat`. Gives the times at
+/// which the token is good.
+fn check_registered(claims: &serde_json::Value) -> Result<RangeInclusive<u64>, TokenError> {
     let claim = |name: &str| TokenError::Claim(name.to_owned());
     for name in ["iss", "sub"] {
         claims[name].as_str().filter(|text| !text.is_empty()).ok_or_else(|| claim(name))?;
     }
-    for name in ["exp", "nbf", "iat"] {
-        claims[name].as_u64().ok_or_else(|| claim(name))?;
-    }
+    let time = |name: &str| claims[name].as_u64().ok_or_else(|| claim(name));
+    let (exp, nbf, iat) = (time("exp")?, time("nbf")?, time("iat")?);
     let latest = jsonwebtoken::get_current_timestamp() + LEEWAY_SECONDS;
-    let issued = claims["iat"].as_u64().ok_or_else(|| claim("iat"))?;
-    if issued > latest { Err(TokenError::NotYetValid) } else { Ok(()) }
+    if iat > latest { Err(TokenError::NotYetValid) } else { Ok(remembered::good_times(exp, nbf, iat)) }
 }
 
 fn refusal(kind: &ErrorKind) -> TokenError {

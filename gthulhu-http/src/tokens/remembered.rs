@@ -1,0 +1,150 @@
+//! Tokens that were verified before, so that a caller who shows the same one again costs no signature check.
+//!
+//! Only good tokens are remembered, whole, and only for as long as a clock may call them good. Two tokens are the same
+//! when all their bytes are. What is remembered is one verifier's and goes with it, so a new key starts from nothing.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::{PoisonError, RwLock};
+
+use serde::de::DeserializeOwned;
+
+use super::{LEEWAY_SECONDS, TokenError, Verifier};
+
+/// The most tokens that are remembered. Few callers hold tokens, and each holds one; beyond this something is odd, and
+/// everything is forgotten and learnt again.
+pub const TOKENS_MAX: usize = 256;
+
+/// A [`Verifier`] for claims of one type, with a memory.
+pub struct RememberingVerifier<C> {
+    verifier: Verifier,
+    // Keyed by the token's own bytes, hashed with random seeds.
+    known: RwLock<HashMap<Box<str>, Known<C>>>,
+}
+
+struct Known<C> {
+    claims: C,
+    /// When the token is good, in Unix seconds.
+    good: RangeInclusive<u64>,
+}
+
+impl<C: DeserializeOwned + Clone> RememberingVerifier<C> {
+    /// A verifier that remembers nothing yet.
+    pub fn new(verifier: Verifier) -> Self {
+        Self { verifier, known: RwLock::default() }
+    }
+
+    /// The claims of a good token: what [`Verifier::verify`] says, now.
+    pub fn verify(&self, token: &str) -> Result<C, TokenError> {
+        self.verify_at(token, jsonwebtoken::get_current_timestamp())
+    }
+
+    fn verify_at(&self, token: &str, now: u64) -> Result<C, TokenError> {
+        if let Some(claims) = self.remembered(token, now) {
+            return Ok(claims);
+        }
+        let (claims, good) = self.verifier.verify_with_times::<C>(token)?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= TOKENS_MAX {
+            known.retain(|_, token| token.good.contains(&now));
+        }
+        if known.len() >= TOKENS_MAX {
+            known.clear();
+        }
+        known.insert(token.into(), Known { claims: claims.clone(), good });
+        Ok(claims)
+    }
+
+    fn remembered(&self, token: &str, now: u64) -> Option<C> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(token).filter(|token| token.good.contains(&now)).map(|token| token.claims.clone())
+    }
+}
+
+/// From the later of `nbf` and `iat` to `exp`, with the leeway that verifying grants.
+pub(super) fn good_times(exp: u64, nbf: u64, iat: u64) -> RangeInclusive<u64> {
+    nbf.max(iat).saturating_sub(LEEWAY_SECONDS)..=exp.saturating_add(LEEWAY_SECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::keys::tests::sample;
+    use crate::time::unix_now;
+    use crate::tokens::Signer;
+
+    fn remembering() -> RememberingVerifier<Value> {
+        RememberingVerifier::new(Verifier::new(sample(0).public()))
+    }
+
+    fn now() -> u64 {
+        unix_now().try_into().unwrap()
+    }
+
+    fn token(uid: &str, key: usize) -> String {
+        let now = now();
+        let claims =
+            json!({ "uid": uid, "iss": "gthulhu", "sub": uid, "exp": now + 600, "nbf": now, "iat": now - 5 });
+        Signer::new(sample(key)).sign(&claims).unwrap()
+    }
+
+    #[test]
+    fn a_remembered_token_dies_when_its_time_is_over_and_is_not_good_before_it_begins() {
+        let verifier = remembering();
+        let (now, token) = (now(), token("u1", 0));
+        assert!(verifier.remembered(&token, now).is_none(), "nothing is known at first");
+        let claims = verifier.verify(&token).unwrap();
+        let end = claims["exp"].as_u64().unwrap() + LEEWAY_SECONDS;
+        let begin = claims["nbf"].as_u64().unwrap() - LEEWAY_SECONDS;
+        for (time, good) in
+            [(now, true), (begin, true), (begin - 1, false), (end, true), (end + 1, false), (u64::MAX, false)]
+        {
+            assert_eq!(verifier.remembered(&token, time).is_some(), good, "{time} of {begin} to {end}");
+        }
+    }
+
+    #[test]
+    fn no_other_token_passes_for_a_remembered_one() {
+        let verifier = remembering();
+        let good = token("u1", 0);
+        assert_eq!(verifier.verify(&good).unwrap()["uid"], "u1");
+        assert!(verifier.remembered(&good, now()).is_some());
+        for at in 0..good.len() {
+            let mut bent = good.clone().into_bytes();
+            bent[at] = if bent[at] == b'A' { b'B' } else { b'A' };
+            let bent = String::from_utf8(bent).unwrap();
+            assert!(verifier.remembered(&bent, now()).is_none(), "byte {at}");
+        }
+        assert!(verifier.verify(&good[..good.len() - 1]).is_err());
+        assert!(verifier.verify(&format!("{good}=")).is_err());
+        assert_eq!(verifier.verify(&token("u1", 1)), Err(TokenError::Signature), "another key's");
+        assert_eq!(verifier.verify(&token("u2", 0)).unwrap()["uid"], "u2");
+        assert_eq!(verifier.verify(&good).unwrap()["uid"], "u1");
+    }
+
+    #[test]
+    fn what_was_refused_is_not_remembered() {
+        let verifier = remembering();
+        for bad in ["", "a.b.c", &token("u1", 1)] {
+            assert!(verifier.verify(bad).is_err());
+            assert!(verifier.remembered(bad, now()).is_none());
+        }
+        assert!(verifier.known.read().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_memory_is_bounded() {
+        let verifier = remembering();
+        let good = token("u1", 0);
+        let claims = verifier.verify(&good).unwrap();
+        let mut known = verifier.known.write().unwrap();
+        for number in known.len()..TOKENS_MAX {
+            known.insert(number.to_string().into(), Known { claims: claims.clone(), good: 0..=u64::MAX });
+        }
+        drop(known);
+        verifier.verify(&token("u2", 0)).unwrap();
+        assert_eq!(verifier.known.read().unwrap().len(), 1, "all were in use, so all were forgotten");
+    }
+}
