@@ -24,8 +24,6 @@ type Slots = RoaringBitmap;
 pub struct Catalogue {
     /// The pod of each slot; none where the slot is free.
     pods: Vec<Option<Arc<Pod>>>,
-    /// The beginning of each slot's uid, which orders most pods without a look at them.
-    uid_starts: Vec<u128>,
     free: Vec<u32>,
     by_uid: HashMap<Box<str>, u32>,
     /// The slots of the list that the catalogue was last [set](Self::set) to, in the list's order.
@@ -133,15 +131,17 @@ impl Catalogue {
         strategies.sort_by_key(|strategy| strategy.id);
         strategies.dedup_by_key(|strategy| strategy.id);
         let mut intents = Vec::new();
-        let mut slots = Vec::new();
+        let mut found = Vec::new();
         for strategy in strategies {
-            slots.clear();
-            slots.extend(self.matches(strategy).iter());
-            self.sort_by_uid(&mut slots);
-            for pod in slots.iter().filter_map(|&slot| self.pods[slot as usize].as_ref()) {
-                if pod.node.is_none() {
-                    continue;
-                }
+            // Pods are all over the memory. Looking at each of them first, and at nothing else, lets those looks overlap.
+            found.extend(self.matches(strategy).iter().filter_map(|slot| {
+                let pod = self.pods[slot as usize].as_ref().filter(|pod| pod.node.is_some())?;
+                Some((uid_start(&pod.uid), pod))
+            }));
+            found.sort_unstable_by(|(start, pod), (other_start, other)| {
+                start.cmp(other_start).then_with(|| pod.uid.cmp(&other.uid))
+            });
+            for (_, pod) in found.drain(..) {
                 let id = intent_id(strategy.id, &pod.uid);
                 if excluded.is_empty() || !excluded.contains(&id) {
                     intents.push(DerivedIntent { id, strategy: Arc::clone(strategy), pod: Arc::clone(pod) });
@@ -179,24 +179,13 @@ impl Catalogue {
         }
     }
 
-    fn sort_by_uid(&self, slots: &mut [u32]) {
-        let uid = |slot: u32| self.pods[slot as usize].as_ref().map(|pod| &pod.uid);
-        slots.sort_unstable_by(|&a, &b| {
-            let starts = self.uid_starts[a as usize].cmp(&self.uid_starts[b as usize]);
-            starts.then_with(|| uid(a).cmp(&uid(b)))
-        });
-    }
-
     /// Gives a pod of a new uid a slot.
     fn occupy(&mut self, pod: &Arc<Pod>) -> u32 {
-        let start = uid_start(&pod.uid);
         let slot = if let Some(slot) = self.free.pop() {
             self.pods[slot as usize] = Some(Arc::clone(pod));
-            self.uid_starts[slot as usize] = start;
             slot
         } else {
             self.pods.push(Some(Arc::clone(pod)));
-            self.uid_starts.push(start);
             u32::try_from(self.pods.len() - 1).expect("2^32 pods do not fit into memory")
         };
         self.by_uid.insert(pod.uid.as_str().into(), slot);
