@@ -83,7 +83,9 @@ pub async fn serve<A: Send + Sync + 'static>(
             Some(()) = connections.ended() => {}
             accepted = acceptor.next(), if next.is_none() => {
                 next = accepted;
-                if next.is_none() || connections.is_full() {
+                if next.is_none() {
+                    connections.starved();
+                } else if connections.is_full() {
                     connections.make_room();
                 }
             }

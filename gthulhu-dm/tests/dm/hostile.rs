@@ -47,6 +47,8 @@ async fn what_is_not_one_json_value_is_refused_by_every_route() {
             ("a lone surrogate", br#"{"x":"\ud800"}"#.to_vec()),
             ("a number that is none", br#"{"x":1e400}"#.to_vec()),
             ("a text", b"\"x\"".to_vec()),
+            ("a list", b"[]".to_vec()),
+            ("a list of its fields", b"[[]]".to_vec()),
             ("NUL", b"\0".to_vec()),
         ] {
             let refused = client.send(method, path, Some(&body)).await;
@@ -65,6 +67,8 @@ async fn wrong_types_are_refused_and_what_is_only_odd_is_not() {
     for body in [
         r#"{"intents":{}}"#,
         r#"{"intents":[1]}"#,
+        r#"{"intents":[[]]}"#,
+        r#"{"intents":[["u"]]}"#,
         r#"{"intents":[{"podID":1}]}"#,
         r#"{"intents":[{"podID":"u","priority":"1"}]}"#,
         r#"{"intents":[{"podID":"u","priority":1.5}]}"#,

@@ -1,5 +1,6 @@
 //! Reading a request body: as it is on the wire, up to its limit, within its time.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use hyper::body::{Body, Frame, Incoming};
 use tokio::time::timeout;
 
 use super::bodies::SlowBodies;
-use super::request::SOON;
+use super::request::{SOON, at_once};
 use crate::error::HttpError;
 
 /// Refuses a body that is packed: it would have to be unpacked to know its size.
@@ -43,21 +44,12 @@ pub(super) async fn read(
 
 async fn collect(mut body: Incoming, limit: usize, slow: &SlowBodies) -> Result<Bytes, HttpError> {
     let mut whole = Vec::new();
-    let mut place = None;
+    while let Some(frame) = at_once(pin!(body.frame())).await {
+        let Some(frame) = frame else { return Ok(whole.into()) };
+        append(&mut whole, frame, limit)?;
+    }
+    let mut place = slow.enter(whole.len());
     loop {
-        let place = match place.as_mut() {
-            Some(place) => place,
-            None => match super::request::at_once(std::pin::pin!(body.frame())).await {
-                Some(frame) => {
-                    match frame {
-                        None => return Ok(whole.into()),
-                        Some(frame) => append(&mut whole, frame, limit)?,
-                    };
-                    continue;
-                }
-                None => place.insert(slow.enter(whole.len())),
-            },
-        };
         match place.unless_sent_away(body.frame()).await {
             Some(None) => return Ok(whole.into()),
             Some(Some(frame)) => place.grew(append(&mut whole, frame, limit)?),

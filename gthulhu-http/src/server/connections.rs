@@ -19,20 +19,23 @@ use super::{Shared, connection};
 /// What each connection has to say its first word in, however many others want its place.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// The part of the open connections that gives way at once, as a divisor: looking for them costs a pass over all.
-const SHARE: usize = 16;
+/// How many give way at once: this many, and more of a crowd, because looking for them costs a pass over all.
+const FEW: usize = 8;
+const SHARE: usize = 64;
 
 pub(super) struct Connections {
     running: JoinSet<()>,
     open: HashMap<Id, (AbortHandle, Arc<Clock>)>,
+    limit: usize,
+    /// How many of them are used: fewer after the system refused more, until the crowd is gone.
     most: usize,
-    /// Said in the log once for each time that it gets crowded.
+    /// Said in the log once for each crowd.
     crowded: bool,
 }
 
 impl Connections {
-    pub(super) fn new(most: usize) -> Connections {
-        Connections { running: JoinSet::new(), open: HashMap::new(), most, crowded: false }
+    pub(super) fn new(limit: usize) -> Connections {
+        Connections { running: JoinSet::new(), open: HashMap::new(), limit, most: limit, crowded: false }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -59,8 +62,19 @@ impl Connections {
         let ended = self.running.join_next_with_id().await?;
         let id = ended.map_or_else(|error: JoinError| error.id(), |(id, ())| id);
         self.open.remove(&id);
-        self.crowded &= self.running.len() > self.most / 2;
+        if self.running.len() <= self.most / 2 {
+            self.most = self.limit;
+            self.crowded = false;
+        }
         Some(())
+    }
+
+    /// The system has no descriptor left. Some are given back, and not to callers: the rest of the daemon needs them,
+    /// and so does the next one who calls, to be told from those who are silent.
+    pub(super) fn starved(&mut self) {
+        let open = self.len();
+        self.most = (open - open.div_ceil(8)).clamp(1, self.limit);
+        self.make_room();
     }
 
     /// Closes those that have waited longest for their caller, a few at once; all others stay.
@@ -68,7 +82,7 @@ impl Connections {
         let Some(latest) = Instant::now().checked_sub(GRACE) else { return };
         let waiting = self.open.iter().filter_map(|(id, (_, clock))| Some((clock.waiting_since()?, *id)));
         let mut waiting: Vec<(Instant, Id)> = waiting.filter(|(since, _)| *since <= latest).collect();
-        let few = (self.open.len() / SHARE).max(1);
+        let few = FEW.max(self.open.len() / SHARE);
         if waiting.len() > few {
             waiting.select_nth_unstable_by_key(few, |(since, _)| *since);
             waiting.truncate(few);

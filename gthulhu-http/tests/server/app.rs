@@ -1,6 +1,7 @@
 //! The application under test: one route for each thing that a handler can do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gthulhu_http::call::{Bearer, Call, Head};
 use gthulhu_http::error::HttpError;
@@ -146,11 +147,16 @@ pub(crate) async fn connect(address: std::net::SocketAddr, bytes: &str) -> TcpSt
     stream
 }
 
+/// A bound on waiting, so that a defect is a failure and not a test that never ends.
+pub(crate) async fn soon<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), work).await.expect("somebody waits for ever")
+}
+
 /// What comes until the server closes.
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     // A reset after the reply is how a server closes on a caller who is still sending.
-    let _ = stream.read_to_end(&mut bytes).await;
+    let _ = soon(stream.read_to_end(&mut bytes)).await;
     String::from_utf8(bytes).unwrap()
 }
 
@@ -158,7 +164,7 @@ pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
 pub(crate) async fn read_line_body(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"}\n") {
-        let byte = stream.read_u8().await.expect("the reply comes to its end");
+        let byte = soon(stream.read_u8()).await.expect("the reply comes to its end");
         bytes.push(byte);
     }
     String::from_utf8(bytes).unwrap()

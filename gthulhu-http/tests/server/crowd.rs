@@ -7,7 +7,7 @@ use gthulhu_http::limits::Limits;
 use gthulhu_http::testkit::TestServer;
 use tokio::net::TcpStream;
 
-use crate::app::{App, connect, read_line_body, read_to_end, routes};
+use crate::app::{App, connect, read_line_body, read_to_end, routes, soon};
 
 /// Longer than any test; what ends a connection here is never its age.
 const EVER: Duration = Duration::from_secs(3600);
@@ -28,11 +28,6 @@ async fn crowd(address: SocketAddr, size: usize, each_says: &str) -> Vec<TcpStre
     streams
 }
 
-/// A bound on waiting, so that a defect is a failure and not a test that never ends.
-async fn soon<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), work).await.expect("somebody waits for ever")
-}
-
 #[tokio::test]
 async fn the_silent_and_the_idle_give_way_to_who_comes() {
     for says in ["", "G", "GET /livez HTTP/1.1\r\nHost: ", GET_LIVEZ] {
@@ -43,7 +38,7 @@ async fn the_silent_and_the_idle_give_way_to_who_comes() {
         for _ in 0..20 {
             assert_eq!(soon(client.get("/health")).await.status, 200, "after {says:?}");
         }
-        let first = soon(read_to_end(&mut silent[0])).await;
+        let first = read_to_end(&mut silent[0]).await;
         assert!(first.is_empty() || says == GET_LIVEZ, "{first}");
         drop(silent);
         server.stop().await;
@@ -64,9 +59,9 @@ async fn those_at_work_stay_and_the_next_one_waits_its_turn() {
 
     app.release.add_permits(2);
     // Not one byte is missing, although the second takes the place as soon as the first has its reply.
-    assert!(soon(read_line_body(&mut first)).await.starts_with("HTTP/1.1 200"));
+    assert!(read_line_body(&mut first).await.starts_with("HTTP/1.1 200"));
     assert_eq!(soon(second).await.unwrap(), 200);
-    assert_eq!(soon(read_to_end(&mut first)).await, "", "the first has given way");
+    assert_eq!(read_to_end(&mut first).await, "", "the first has given way");
     server.stop().await;
 }
 
@@ -95,7 +90,7 @@ async fn the_slowest_body_gives_way_to_the_next() {
         let server = TestServer::start_with(App::new(), routes(), limits);
         let mut first = connect(server.address(), body).await;
         let others = crowd(server.address(), 4, body).await;
-        let refused = soon(read_to_end(&mut first)).await;
+        let refused = read_to_end(&mut first).await;
         assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
         assert!(refused.contains("retry-after: 1\r\n") && refused.contains("connection: close\r\n"));
         drop(others);
@@ -111,7 +106,7 @@ async fn a_slow_body_is_read_to_its_end_when_nobody_needs_its_place() {
         tokio::io::AsyncWriteExt::write_all(&mut stream, b"abc").await.unwrap();
         tokio::task::yield_now().await;
     }
-    let reply = soon(read_line_body(&mut stream)).await;
+    let reply = read_line_body(&mut stream).await;
     assert!(reply.contains("\"data\":1000,"), "{reply}");
     server.stop().await;
 }

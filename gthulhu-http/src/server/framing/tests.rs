@@ -68,7 +68,7 @@ fn what_can_be_read_in_two_ways_is_refused() {
         "Transfer-Encoding: \"chunked\"\r\n",
         "Transfer-Encoding: chunked\x0b\r\n",
         "Transfer-Encoding:\r\n",
-        "no colon\r\n",
+        "content\r\n",
         "X: y\n",
         "Content-Length: 4\n",
         "\n",
