@@ -12,7 +12,7 @@ use gthulhu_http::{
     keys::{PrivateKey, PublicKey},
     route::Policy,
     time::unix_now,
-    tokens::{Signer, Verifier},
+    tokens::{RememberingVerifier, Signer, Verifier},
 };
 use gthulhu_lib::wire::{TokenReply, TokenRequest};
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,7 @@ impl Claims {
 #[derive(Clone)]
 pub struct Tokens {
     signer: Arc<Signer>,
-    verifier: Arc<Verifier>,
+    verifier: Arc<RememberingVerifier<Claims>>,
     public: PublicKey,
     lifetime_secs: i64,
     public_key_from: PublicKeyFrom,
@@ -75,7 +75,7 @@ impl Tokens {
     pub fn new(key: &PrivateKey, token: &Token) -> Tokens {
         Tokens {
             signer: Arc::new(Signer::new(key)),
-            verifier: Arc::new(Verifier::new(key.public())),
+            verifier: Arc::new(RememberingVerifier::new(Verifier::new(key.public()))),
             public: key.public().clone(),
             lifetime_secs: i64::from(token.token_duration_hr) * 3600,
             public_key_from: token.allow_public_key,
@@ -135,7 +135,7 @@ impl<A: AsRef<Tokens>> Policy<A> for WithToken {
             }
             Bearer::Token(token) => token,
         };
-        let verified = app.as_ref().verifier.verify::<Claims>(token);
+        let verified = app.as_ref().verifier.verify(token);
         let claims = verified.map_err(|error| invalid().caused_by(error))?;
         if claims.iss != ISSUER {
             return Err(invalid());
@@ -191,13 +191,13 @@ mod tests {
         let before = unix_now();
         let pem = key.public().to_pem();
         let reply = exchange(&tokens, &request(&pem), "::1").unwrap();
-        let claims: Claims = tokens.verifier.verify(&reply.token).unwrap();
+        let claims = tokens.verifier.verify(&reply.token).unwrap();
         assert_eq!(claims, Claims::new("cli", claims.iat, 3 * 3600));
         assert!((before..=unix_now()).contains(&claims.iat));
         assert_eq!(reply.expired_at, claims.exp);
         let unnamed = TokenRequest { client_id: String::new(), ..request(&pem) };
         let reply = exchange(&tokens, &unnamed, "::1").unwrap();
-        let claims: Claims = tokens.verifier.verify(&reply.token).unwrap();
+        let claims = tokens.verifier.verify(&reply.token).unwrap();
         assert_eq!((claims.client_id.as_str(), claims.sub.as_str()), ("", UNNAMED));
     }
 

@@ -39,6 +39,7 @@ pub struct Config {
 }
 
 const TOKEN_HOURS: RangeInclusive<u32> = 1..=8760;
+const FRESH: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(10);
 const POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(3600);
 
 impl Configuration for Config {
@@ -77,6 +78,7 @@ impl Config {
                 Finding::wrong("token.token_duration_hr", rule)
             }),
             rules::duration("node.poll", self.node.poll, POLL),
+            rules::duration("node.fresh", self.node.fresh, FRESH),
             (self.state.dir.as_os_str().is_empty())
                 .then(|| Finding::wrong("state.dir", "must name a directory")),
             source::walk(&self.node)

@@ -54,8 +54,11 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
 
     let (file, state) = open_state(&config.state.dir)?;
     let engine = source::engine(&config.node)?;
-    let options =
-        node::Options { poll: config.node.poll.get(), accept_unnumbered: config.node.accept_unnumbered };
+    let options = node::Options {
+        poll: config.node.poll.get(),
+        fresh: config.node.fresh.get(),
+        accept_unnumbered: config.node.accept_unnumbered,
+    };
     let (node, ended) = Node::start(engine, file, state, metrics.clone(), options)
         .map_err(|error| Exit::new(exit::OS_ERROR, format!("cannot start the node's thread: {error}")))?;
 

@@ -2,7 +2,8 @@
 //!
 //! The engine is synchronous and has one writer, so it lives on a thread of its own, with the state file beside it.
 //! Handlers send a command and await the answer. Whoever waits at the same time shares one look at the processes,
-//! and when nobody asks the thread looks by itself, so that the table readers see stays fresh.
+//! and when nobody asks the thread looks by itself, so that the table readers see stays fresh. Schedulers, which ask for
+//! the same rows again and again, get them from the last look without asking while it is fresh.
 
 use std::{
     sync::{Arc, mpsc},
@@ -11,12 +12,7 @@ use std::{
 };
 
 use gthulhu_http::{files::FileError, health::Check};
-use gthulhu_lib::{
-    engine::Engine,
-    intent::set::IntentSet,
-    process::SourceError,
-    wire::{PodPids, StrategyRow},
-};
+use gthulhu_lib::{engine::Engine, intent::set::IntentSet, process::SourceError, wire::PodPids};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -26,10 +22,14 @@ use crate::{
     state::{State, StateFile},
 };
 
+mod latest;
 mod rows;
 mod status;
 mod worker;
 
+pub use latest::Rows;
+
+use latest::Latest;
 use status::Status;
 use worker::Worker;
 
@@ -38,6 +38,8 @@ use worker::Worker;
 pub struct Options {
     /// How often processes are looked up when nobody asks.
     pub poll: Duration,
+    /// How long rows may be answered from the last look at the processes; zero: each answer has a look of its own.
+    pub fresh: Duration,
     /// Whether a push without numbers may replace a numbered set.
     pub accept_unnumbered: bool,
 }
@@ -86,25 +88,6 @@ pub struct Holding {
     pub fence: Fence,
 }
 
-/// The rows for schedulers, leaders first. Cloning is cheap.
-#[derive(Debug, Clone, Default)]
-pub struct Rows {
-    rows: Arc<[StrategyRow]>,
-    leaders: usize,
-}
-
-impl Rows {
-    /// One row per task.
-    pub fn all(&self) -> &[StrategyRow] {
-        &self.rows
-    }
-
-    /// One row per process.
-    pub fn leaders(&self) -> &[StrategyRow] {
-        &self.rows[..self.leaders]
-    }
-}
-
 type Answer<T> = oneshot::Sender<Result<T, NodeError>>;
 
 enum Command {
@@ -120,6 +103,7 @@ enum Command {
 pub struct Node {
     commands: mpsc::Sender<Command>,
     status: Arc<Status>,
+    latest: Arc<Latest>,
 }
 
 impl Node {
@@ -134,13 +118,15 @@ impl Node {
         let (commands, inbox) = mpsc::channel();
         let (ended_sender, ended) = oneshot::channel();
         let status = Arc::new(Status::new(engine.source_name()));
-        let worker = Worker::new(engine, file, state, metrics, Arc::clone(&status), options);
+        let latest = Arc::new(Latest::new(options.fresh));
+        let worker =
+            Worker::new(engine, file, state, metrics, Arc::clone(&status), Arc::clone(&latest), options);
         thread::Builder::new().name("node".to_owned()).spawn(move || {
             // Dropped at the end, also when the thread panics.
             let _ended = ended_sender;
             worker.run(&inbox);
         })?;
-        Ok((Node { commands, status }, ended))
+        Ok((Node { commands, status, latest }, ended))
     }
 
     /// Replaces the set, if the numbers allow it. It is on disk when this returns.
@@ -158,9 +144,13 @@ impl Node {
         self.ask(Command::Holding).await
     }
 
-    /// The strategy of every governed task, as of now.
+    /// The strategy of every governed task, as of now or of [`Options::fresh`] ago. What was pushed or removed before
+    /// the call is always in it.
     pub async fn rows(&self) -> Result<Rows, NodeError> {
-        self.ask(Command::Rows).await
+        match self.latest.rows() {
+            Some(rows) => Ok(rows),
+            None => self.ask(Command::Rows).await,
+        }
     }
 
     /// The processes of every pod, as of now.

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use gthulhu_http::{call::Call, error::HttpError, reply::Reply, time::now_rfc3339};
+use gthulhu_http::{
+    call::Call,
+    error::HttpError,
+    reply::Reply,
+    time::{now_rfc3339, rfc3339, unix_now},
+};
 use gthulhu_lib::wire::{PodsPidsReply, StrategyRow};
 use http::StatusCode;
 use serde::Serialize;
@@ -29,15 +34,11 @@ pub(super) async fn strategies(app: Arc<App>, _caller: Caller, call: Call) -> Re
     };
     let failed = HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed to list scheduling intents");
     let rows = app.node.rows().await.map_err(|error| failed.caused_by(error))?;
-    Ok(Reply::json(
-        StatusCode::OK,
-        &Strategies {
-            success: true,
-            message: "Scheduling intents retrieved successfully",
-            timestamp: now_rfc3339(),
-            scheduling: if threads { rows.all() } else { rows.leaders() },
-        },
-    ))
+    Ok(rows.reply(threads, unix_now(), |scheduling, time| {
+        let message = "Scheduling intents retrieved successfully";
+        let shown = Strategies { success: true, message, timestamp: rfc3339(time), scheduling };
+        Reply::json(StatusCode::OK, &shown)
+    }))
 }
 
 /// `GET pods/pids`.

@@ -164,6 +164,9 @@ pub struct Node {
     pub name: String,
     /// How often processes are looked up when nobody asks, 50 ms to 1 h.
     pub poll: DurationText,
+    /// How long schedulers may be answered from the last look at the processes, up to 10 s; 0 s: each answer has a look
+    /// of its own.
+    pub fresh: DurationText,
     /// The cgroup below which pods are found; empty: the usual kubepods roots.
     pub cgroup_root: String,
     /// The proc file system to read: the host's, which a container may have mounted elsewhere.
@@ -177,6 +180,7 @@ impl Default for Node {
         Node {
             name: String::new(),
             poll: DurationText::new(Duration::from_secs(1)),
+            fresh: DurationText::new(Duration::from_millis(100)),
             cgroup_root: String::new(),
             proc_root: PathBuf::from("/proc"),
             accept_unnumbered: false,

@@ -17,7 +17,7 @@ pub(super) fn of_tasks(engine: &Engine) -> Rows {
     let tasks = engine.rows();
     let leaders = tasks.iter().take_while(|task| task.is_leader()).count();
     let rows = tasks.iter().map(|task| row(task, engine.row_intent(task))).collect();
-    Rows { rows, leaders }
+    Rows::new(rows, leaders)
 }
 
 fn row(task: &TaskRow, intent: &Intent) -> StrategyRow {

@@ -68,6 +68,11 @@ struct Held {
 }
 
 fn held(poll: Duration, intents: IntentSet) -> Held {
+    held_fresh(poll, Duration::ZERO, intents)
+}
+
+/// As `held`, answering rows from the last look for this long.
+fn held_fresh(poll: Duration, fresh: Duration, intents: IntentSet) -> Held {
     let dir = TempDir::new().unwrap();
     let (file, _, _) = StateFile::open(dir.path()).unwrap();
     let (begun_sender, begun) = mpsc::channel();
@@ -76,7 +81,7 @@ fn held(poll: Duration, intents: IntentSet) -> Held {
     let engine = Engine::new(Box::new(puppet), EngineOptions { pid_max: 64 });
     let state = State { intents, ..State::default() };
     let metrics = Metrics::new("node-1", true).unwrap();
-    let options = Options { poll, accept_unnumbered: false };
+    let options = Options { poll, fresh, accept_unnumbered: false };
     let (node, ended) = Node::start(engine, file, state, metrics, options).unwrap();
     Held { node, ended, begun, go, _dir: dir }
 }
@@ -109,6 +114,34 @@ async fn callers_who_wait_together_share_one_scan() {
         caller.await.unwrap().unwrap();
     }
     assert!(held.begun.try_recv().is_err(), "a second scan began");
+}
+
+#[tokio::test]
+async fn fresh_rows_are_answered_without_a_scan_and_never_past_a_change() {
+    let held = held_fresh(NEVER, NEVER, one_intent());
+    let scans = |count| (0..count).for_each(|_| held.begun.recv().unwrap());
+    for _ in 0..2 {
+        held.go.send(Go::Find).unwrap();
+    }
+    for _ in 0..3 {
+        held.node.rows().await.unwrap();
+    }
+    scans(2); // the one at the start and the one of the first caller
+    assert!(held.begun.try_recv().is_err(), "fresh rows cost a scan");
+
+    // A push looks before and after it, and whoever asks then gets a look of his own.
+    for _ in 0..3 {
+        held.go.send(Go::Find).unwrap();
+    }
+    held.node.push(IntentSet::default(), None).await.unwrap();
+    held.node.rows().await.unwrap();
+    scans(3);
+
+    // A failed look is not covered up.
+    held.go.send(Go::Fail).unwrap();
+    assert!(held.node.pods().await.is_err());
+    held.go.send(Go::Fail).unwrap();
+    assert!(held.node.rows().await.is_err());
 }
 
 #[tokio::test]

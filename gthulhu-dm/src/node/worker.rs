@@ -15,7 +15,7 @@ use gthulhu_lib::{
     process::SourceError,
 };
 
-use super::{Command, Holding, NodeError, Options, Removal, Rows, rows, status::Status};
+use super::{Command, Holding, Latest, NodeError, Options, Removal, Rows, rows, status::Status};
 use crate::{
     fence::{Digest, Pair},
     metrics::Metrics,
@@ -44,6 +44,7 @@ pub(super) struct Worker {
     hashes: Option<Hashes>,
     metrics: Metrics,
     status: Arc<Status>,
+    latest: Arc<Latest>,
     options: Options,
     scanned_at: Instant,
     /// Whether the last scan worked.
@@ -60,6 +61,7 @@ impl Worker {
         state: State,
         metrics: Metrics,
         status: Arc<Status>,
+        latest: Arc<Latest>,
         options: Options,
     ) -> Worker {
         let scanned_at = Instant::now();
@@ -72,6 +74,7 @@ impl Worker {
             hashes: None,
             metrics,
             status,
+            latest,
             options,
             scanned_at,
             seeing: false,
@@ -123,7 +126,11 @@ impl Worker {
                 }
                 Command::Rows(answer) => {
                     let scanned = shared.get_or_insert_with(|| self.scan()).clone();
-                    let _ = answer.send(scanned.map(|()| self.rows()).map_err(NodeError::Scan));
+                    let rows = scanned.map(|()| self.rows()).map_err(NodeError::Scan);
+                    if let Ok(rows) = &rows {
+                        self.latest.saw(self.scanned_at, rows);
+                    }
+                    let _ = answer.send(rows);
                 }
                 Command::Pods(answer) => {
                     let scanned = shared.get_or_insert_with(|| self.scan()).clone();
@@ -180,6 +187,7 @@ impl Worker {
         self.status.stored(saved.as_ref().map(|&()| ()).map_err(ToString::to_string));
         saved.map_err(NodeError::NotStored)?;
         self.state = next;
+        self.latest.forget();
         self.applied = false;
         self.hashes = None;
         // From here on the change holds, even if this scan fails: then a later one applies it.
@@ -208,6 +216,9 @@ impl Worker {
         }
         if outcome.as_ref().is_ok_and(|refreshed| refreshed.processes_changed) {
             self.rows = None;
+        }
+        if outcome.is_err() {
+            self.latest.forget();
         }
         self.show();
         outcome.map(|_| ())

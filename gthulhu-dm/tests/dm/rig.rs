@@ -97,8 +97,12 @@ fn serve(proc_root: &Path, state: &Path, settings: Settings) -> (TestServer, one
     let engine = Engine::new(Box::new(ProcWalk::new(walk).unwrap()), EngineOptions::default());
     let metrics = Metrics::new("node-1", true).unwrap();
     let (file, kept, _) = StateFile::open(state).unwrap();
-    // No scan but those that are asked for.
-    let options = Options { poll: Duration::from_secs(3600), accept_unnumbered: settings.accept_unnumbered };
+    // No scan but those that are asked for, and one for each answer.
+    let options = Options {
+        poll: Duration::from_secs(3600),
+        fresh: Duration::ZERO,
+        accept_unnumbered: settings.accept_unnumbered,
+    };
     let (node, ended) = Node::start(engine, file, kept, metrics.clone(), options).unwrap();
     let app = App {
         node,
