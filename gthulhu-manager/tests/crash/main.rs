@@ -9,5 +9,6 @@ mod manager;
 mod record;
 mod refused;
 mod store;
+mod syscalls;
 mod wire;
 mod writers;

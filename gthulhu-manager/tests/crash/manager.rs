@@ -21,7 +21,7 @@ const PASSWORD: &str = "nine quiet herons by the weir";
 /// Keys take long to make: one set serves all tests.
 static KEYS: LazyLock<TempDir> = LazyLock::new(|| {
     let dir = TempDir::new().unwrap();
-    let made = program().arg("init").arg("--dir").arg(dir.path()).output().unwrap();
+    let made = program(&[]).arg("init").arg("--dir").arg(dir.path()).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     dir
 });
@@ -49,9 +49,16 @@ pub(crate) struct Starting {
 }
 
 /// The program with nothing of our environment, which it would read.
-fn program() -> Command {
-    let mut command = Command::new(PROGRAM);
-    command.env_clear().stdin(Stdio::null());
+fn program(tracer: &[String]) -> Command {
+    let mut command = match tracer {
+        [] => Command::new(PROGRAM),
+        [tracer, arguments @ ..] => {
+            let mut command = Command::new(tracer);
+            command.args(arguments).arg(PROGRAM);
+            command
+        }
+    };
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());
     command
 }
 
@@ -94,15 +101,20 @@ impl Place {
         &self.store
     }
 
-    fn command(&self) -> Command {
-        let mut command = program();
+    fn command(&self, tracer: &[String]) -> Command {
+        let mut command = program(tracer);
         command.args(["serve", "--config"]).arg(self.dir.path().join("manager.toml"));
         command
     }
 
     /// Starts it and returns at once.
     pub(crate) fn spawn(&self) -> Starting {
-        let mut child = self.command().stderr(Stdio::piped()).spawn().unwrap();
+        self.spawn_behind(&[])
+    }
+
+    /// The same, started by `tracer`, a program and its arguments.
+    pub(crate) fn spawn_behind(&self, tracer: &[String]) -> Starting {
+        let mut child = self.command(tracer).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         Starting { child, lines, said: Vec::new() }
     }
@@ -114,7 +126,7 @@ impl Place {
 
     /// Runs it to its end, which must come by itself: the exit code, and what it said to the operator.
     pub(crate) fn fail(&self) -> (Option<i32>, Vec<String>) {
-        let Output { status, stderr, .. } = self.command().output().unwrap();
+        let Output { status, stderr, .. } = self.command(&[]).output().unwrap();
         (status.code(), said(&String::from_utf8(stderr).unwrap()))
     }
 }
