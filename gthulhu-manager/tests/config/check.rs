@@ -97,14 +97,14 @@ fn mutual_tls_is_judged_when_it_is_on() {
 
 #[test]
 fn keys_of_files_must_be_closed_to_others_and_of_our_own() {
+    const PRIVATE: &str = "MANAGER_KEY_RSA_PRIVATE_KEY_PATH";
+    const PUBLIC: &str = "MANAGER_KEY_DM_PUBLIC_KEY_PATH";
     let place = Place::new("");
     let key = PrivateKey::generate().unwrap();
     write_atomic(&place.path("good.pem"), key.to_pem().as_bytes(), PRIVATE_FILE).unwrap();
     write_atomic(&place.path("open.pem"), key.to_pem().as_bytes(), 0o640).unwrap();
     fs::write(place.path("good.pub"), key.public().to_pem()).unwrap();
     let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../gthulhu-http/tests/fixtures/published.pub");
-    const PRIVATE: &str = "MANAGER_KEY_RSA_PRIVATE_KEY_PATH";
-    const PUBLIC: &str = "MANAGER_KEY_DM_PUBLIC_KEY_PATH";
     for (variable, file, code, says) in [
         (PRIVATE, "good.pem", 0, ""),
         (PUBLIC, "good.pub", 0, ""),
