@@ -34,37 +34,3 @@ impl Diff {
         self.changed.is_empty() && self.removed.is_empty()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::strategy::Resolved;
-
-    fn state(entries: &BTreeMap<u32, u64>) -> Vec<(u32, Entry)> {
-        entries.iter().map(|(&pid, &start)| (pid, Entry::pack(Resolved::clamped(1, 0), start))).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn applying_the_difference_gives_the_new_state_and_nothing_is_in_it_twice(
-            old in proptest::collection::btree_map(0_u32..40, 0_u64..3, 0..30),
-            new in proptest::collection::btree_map(0_u32..40, 0_u64..3, 0..30),
-        ) {
-            let (old, new) = (state(&old), state(&new));
-            let diff = Diff::between(&old, &new);
-            let mut applied: BTreeMap<u32, Entry> = old.iter().copied().collect();
-            for (pid, entry) in &diff.changed {
-                prop_assert_ne!(applied.insert(*pid, *entry), Some(*entry), "{} did not change", pid);
-            }
-            for pid in &diff.removed {
-                prop_assert!(applied.remove(pid).is_some(), "{} was not there", pid);
-            }
-            prop_assert_eq!(applied.into_iter().collect::<Vec<_>>(), new.clone());
-            prop_assert_eq!(diff.is_empty(), old == new);
-        }
-    }
-}
