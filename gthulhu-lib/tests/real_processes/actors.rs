@@ -132,13 +132,6 @@ impl Actor {
         assert!(bytes > 0, "the process ended");
         line.trim_end().to_owned()
     }
-
-    /// Tries to start a process, in no pod, that gets this pid.
-    pub(crate) fn with_pid(pid: u32) -> Option<Idle> {
-        fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).ok()?;
-        let idle = Idle(Command::new("sleep").arg("1000").spawn().expect("sleep runs"));
-        (idle.0.id() == pid).then_some(idle)
-    }
 }
 
 impl Drop for Actor {
@@ -147,8 +140,27 @@ impl Drop for Actor {
     }
 }
 
-/// A process in no pod, killed and waited for at the end.
+/// A process that does nothing and is in no pod unless moved into one; killed and waited for at the end.
 pub(crate) struct Idle(Child);
+
+impl Idle {
+    pub(crate) fn start() -> Self {
+        let mut command = Command::new("sleep");
+        command.arg("1000").stdin(Stdio::null()).stdout(Stdio::null());
+        Self(command.spawn().expect("sleep runs"))
+    }
+
+    /// Tries to start one that gets this pid, which must be free.
+    pub(crate) fn with_pid(pid: u32) -> Option<Self> {
+        fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).ok()?;
+        let idle = Self::start();
+        (idle.pid() == pid).then_some(idle)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
 
 impl Drop for Idle {
     fn drop(&mut self) {

@@ -3,8 +3,12 @@
 //! Needs a writable cgroup v2 tree; where there is none each test says loudly that it was skipped.
 
 mod actors;
+mod attacks;
 mod namespace;
 mod pods;
+mod reuse;
+#[path = "../shapes/table.rs"]
+mod table;
 
 use gthulhu_lib::engine::{Engine, EngineOptions};
 use gthulhu_lib::explain::Outcome;
@@ -15,9 +19,7 @@ use gthulhu_lib::wire::IntentBody;
 
 use actors::Actor;
 use pods::{Pods, until};
-
-const A: &str = "20da609e-6973-4463-a1e3-1b0b4f33cb1e";
-const B: &str = "31e4e721-a5a0-4a3c-8a1b-93d3d1c4f0aa";
+use table::{A, B};
 
 fn engine(pods: &Pods) -> Engine {
     let options = WalkOptions { cgroup_root: Some(pods.root().to_owned()), ..WalkOptions::default() };
@@ -173,33 +175,4 @@ fn a_process_moved_to_another_pod_is_governed_there() {
     assert!(engine.rows().is_empty());
     engine.apply(intents(&[(B, "")])).expect("/proc is readable");
     assert_eq!(leaders(&engine), [actor.pid()]);
-}
-
-#[test]
-fn a_strategy_never_reaches_a_later_process_with_the_same_number() {
-    let Some(pods) = Pods::new("a_strategy_never_reaches_a_later_process_with_the_same_number") else {
-        return;
-    };
-    let container = pods.container(A);
-    let mut engine = engine(&pods);
-    engine.apply(intents(&[(A, "")])).expect("/proc is readable");
-    let mut reused = 0;
-    for _ in 0..20 {
-        let first = Actor::named("nginx", &container);
-        engine.refresh().expect("/proc is readable");
-        let (pid, start) = (first.pid(), engine.rows()[0].start);
-        drop(first);
-        let Some(second) = Actor::with_pid(pid) else { continue };
-        let now = actors::start_time(pid);
-        if now != start {
-            reused += 1;
-            assert_eq!(engine.table().lookup_task(pid, now), None, "before the engine knows of the change");
-        }
-        engine.refresh().expect("/proc is readable");
-        assert!(engine.rows().is_empty() && engine.table().lookup(pid).is_none());
-        drop(second);
-    }
-    if reused == 0 {
-        pods::skipped("reuse of a pid before the refresh", "no pid could be had twice");
-    }
 }

@@ -7,7 +7,7 @@ use gthulhu_lib::process::{Governed, ProcessSource};
 
 use crate::actors::Actor;
 use crate::pods::{Pods, skipped};
-use crate::{A, B};
+use crate::table::{A, B};
 
 const READER: &str = "8c1f9f0e-52a4-4a57-9d67-0f6b8c0f7a11";
 

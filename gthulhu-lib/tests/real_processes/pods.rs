@@ -1,4 +1,4 @@
-//! Directories in the real cgroup v2 tree, shaped as a kubelet with the systemd driver makes them.
+//! Directories in the real cgroup trees, shaped as a kubelet with the systemd driver makes them.
 
 use std::fs;
 use std::io::Write;
@@ -37,19 +37,28 @@ pub(crate) struct Pods {
 impl Pods {
     /// Makes the tree, or says why `test` cannot run here.
     pub(crate) fn new(test: &str) -> Option<Self> {
-        Self::make().map_err(|why| skipped(test, &why)).ok()
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("gthulhu-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        Self::make(&name, "cgroup2", "").map_err(|why| skipped(test, &why)).ok()
     }
 
-    fn make() -> Result<Self, String> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
+    /// Makes a tree with the same paths in the version 1 hierarchy that has this controller.
+    pub(crate) fn twin(&self, test: &str, controller: &str) -> Option<Self> {
+        let name = self.top().trim_start_matches('/');
+        Self::make(name, "cgroup", controller).map_err(|why| skipped(test, &why)).ok()
+    }
+
+    fn make(name: &str, fs_type: &str, controller: &str) -> Result<Self, String> {
         if fs::read_to_string("/proc/1/cgroup").is_ok_and(|text| text.contains(":/..")) {
             return Err("cgroups made here would not be where the host's are".to_owned());
         }
         let mounts = Process::myself().and_then(|own| own.mountinfo()).map_err(|error| error.to_string())?;
-        let mount = mounts.into_iter().find(|mount| mount.fs_type == "cgroup2" && mount.root == "/");
-        let mount = mount.ok_or("no cgroup v2 tree is mounted")?.mount_point;
-        let name = format!("gthulhu-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let base = mount.join(&name);
+        let mount = mounts.into_iter().find(|mount| {
+            let has_controller = controller.is_empty() || mount.super_options.contains_key(controller);
+            mount.fs_type == fs_type && mount.root == "/" && has_controller
+        });
+        let mount = mount.ok_or(format!("no {fs_type} tree {controller} is mounted"))?.mount_point;
+        let base = mount.join(name);
         fs::create_dir(&base).map_err(|error| format!("{}: {error}", base.display()))?;
         Ok(Self { base, root: format!("/{name}/kubepods.slice") })
     }
@@ -62,29 +71,39 @@ impl Pods {
     /// The only container of a guaranteed pod.
     pub(crate) fn container(&self, uid: &str) -> Container {
         let uid = uid.replace('-', "_");
-        self.outside(&format!("../kubepods.slice/kubepods-pod{uid}.slice/cri-containerd-{CONTAINER}.scope"))
+        self.cgroup(&format!("kubepods.slice/kubepods-pod{uid}.slice/cri-containerd-{CONTAINER}.scope"))
     }
 
     /// A container of a best-effort pod.
     pub(crate) fn best_effort_container(&self, uid: &str) -> Container {
         let uid = uid.replace('-', "_");
         let qos = "kubepods.slice/kubepods-besteffort.slice";
-        self.outside(&format!("../{qos}/kubepods-besteffort-pod{uid}.slice/cri-containerd-{CONTAINER}.scope"))
+        self.cgroup(&format!("{qos}/kubepods-besteffort-pod{uid}.slice/cri-containerd-{CONTAINER}.scope"))
     }
 
     /// A cgroup that is not below the root.
     pub(crate) fn outside(&self, path: &str) -> Container {
-        // The kernel resolves "..", so the directory that is left has to be there.
-        let outside = self.base.join("outside");
-        fs::create_dir_all(&outside).expect("the tree is writable");
-        Container::make(outside.join(path))
+        self.cgroup(&format!("outside/{path}"))
+    }
+
+    /// Any cgroup, by its path from the top of this tree.
+    pub(crate) fn cgroup(&self, path: impl AsRef<Path>) -> Container {
+        Container::make(self.base.join(path))
+    }
+
+    /// The top of this tree, as a path in the cgroup tree.
+    pub(crate) fn top(&self) -> &str {
+        self.root.trim_end_matches("/kubepods.slice")
     }
 }
 
 impl Drop for Pods {
     fn drop(&mut self) {
         // Nothing is left in there unless a test failed. What was killed leaves its cgroup a moment later.
-        let _ = fs::write(self.base.join("cgroup.kill"), "1");
+        let kill = self.base.join("cgroup.kill");
+        if kill.exists() {
+            let _ = fs::write(kill, "1");
+        }
         until("the cgroups are removed", || remove(&self.base).is_ok());
     }
 }
