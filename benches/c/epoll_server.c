@@ -4,6 +4,7 @@
  * `epoll_server FILE` answers with the content of FILE, which is a whole reply with its headers, whatever is asked. It
  * prints the port that it listens on. It ends with its parent.
  */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -25,7 +25,7 @@ impl Numbers {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -34,13 +34,13 @@ impl Numbers {
 
     /// The next number below `bound`.
     pub fn below(&mut self, bound: u32) -> u32 {
-        u32::try_from((self.next() >> 32) % u64::from(bound)).unwrap_or_default()
+        u32::try_from((self.draw() >> 32) % u64::from(bound)).unwrap_or_default()
     }
 }
 
 /// A uid as the Kubernetes API makes them.
 pub fn uid(numbers: &mut Numbers) -> String {
-    let (a, b) = (numbers.next(), numbers.next());
+    let (a, b) = (numbers.draw(), numbers.draw());
     let [a1, a2, a3] = [a >> 32, a >> 16 & 0xffff, a & 0xffff];
     format!("{a1:08x}-{a2:04x}-{a3:04x}-{:04x}-{:012x}", b >> 48, b & 0xffff_ffff_ffff)
 }

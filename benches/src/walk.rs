@@ -120,7 +120,8 @@ impl Node {
 /// Makes the cgroup of a container in a pod of its own, as the systemd driver names it; gives its `cgroup.procs`.
 fn container(top: &Path, numbers: &mut Numbers) -> Outcome<PathBuf> {
     let pod = uid(numbers).replace('-', "_");
-    let id: String = (0..4).map(|_| format!("{:016x}", numbers.next())).collect();
+    let [a, b, c, d] = [(); 4].map(|()| numbers.draw());
+    let id = format!("{a:016x}{b:016x}{c:016x}{d:016x}");
     let dir = top
         .join("kubepods.slice/kubepods-burstable.slice")
         .join(format!("kubepods-burstable-pod{pod}.slice"))

@@ -1,16 +1,16 @@
 //! A decision maker as it is shipped, on a planted proc file system with enough governed processes for 2 kB of JSON.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use gthulhu_http::files::{PRIVATE_FILE, write_atomic};
 use gthulhu_http::keys::PrivateKey;
 use gthulhu_http::time::unix_now;
 use gthulhu_http::tokens::Signer;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::server::{exchange, request};
 use crate::Outcome;
@@ -21,6 +21,8 @@ const PROCESSES: u32 = 13;
 
 pub(super) struct Daemon {
     child: Child,
+    /// Kept open: it may have more to say.
+    log: BufReader<ChildStderr>,
     port: u16,
     token: String,
 }
@@ -31,11 +33,9 @@ impl Daemon {
         let key = PrivateKey::generate()?;
         write_atomic(&dir.join("key.pem"), key.to_pem().as_bytes(), PRIVATE_FILE)?;
         plant(&dir.join("proc"))?;
-        // Free until somebody else takes it in the next moment.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let dir = dir.display();
         let config = format!(
-            "[server]\nhost = '127.0.0.1:{port}'\n[logging]\nlevel = 'warn'\n\
+            "[server]\nhost = '127.0.0.1:0'\n[logging]\nlevel = 'warn,gthulhu_dm=info'\n\
              [token]\nrsa_private_key_path = '{dir}/key.pem'\n[state]\ndir = '{dir}/state'\n\
              [node]\nproc_root = '{dir}/proc'\nname = 'node-1'\n"
         );
@@ -45,27 +45,33 @@ impl Daemon {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DM_")) {
             command.env_remove(name);
         }
-        command.args(["serve", "--config", &file]).env("TOKIO_WORKER_THREADS", "1").stdin(Stdio::null());
-        let daemon = Daemon { child: command.spawn()?, port, token: token(&key)? };
-        daemon.await_listening()?;
+        command.args(["serve", "--config", &file]).env("TOKIO_WORKER_THREADS", "1");
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let log = BufReader::new(child.stderr.take().ok_or("it has no standard error")?);
+        let mut daemon = Daemon { child, log, port: 0, token: token(&key)? };
+        daemon.port = daemon.await_listening()?;
         let intent = json!({
             "podName": "web-0", "podID": POD, "nodeID": "node-1", "k8sNamespace": "default", "commandRegex": "nginx",
             "priority": 3, "executionTime": 20_000_000, "podLabels": {"app": "web", "tier": "front"},
         });
         let body = json!({ "intents": [intent], "epoch": 1, "generation": 1 }).to_string();
-        exchange(port, &request("POST", "/api/v1/intents", Some(&daemon.token), body.as_bytes()))?;
+        exchange(daemon.port, &request("POST", "/api/v1/intents", Some(&daemon.token), body.as_bytes()))?;
         Ok(daemon)
     }
 
-    fn await_listening(&self) -> Outcome<()> {
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            if begun.elapsed() > Duration::from_secs(30) {
-                return Err("the decision maker does not listen".into());
+    /// Reads its log up to the line that says where it listens.
+    fn await_listening(&mut self) -> Outcome<u16> {
+        let mut said = String::new();
+        loop {
+            let before = said.len();
+            if self.log.read_line(&mut said)? == 0 {
+                return Err(format!("the decision maker ended: {said}").into());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            let event: Value = serde_json::from_str(&said[before..]).unwrap_or_default();
+            if let Some(address) = event["address"].as_str() {
+                return Ok(address.parse::<SocketAddr>()?.port());
+            }
         }
-        Ok(())
     }
 
     pub(super) fn pid(&self) -> u32 {
