@@ -52,13 +52,16 @@ fn two_first_starts_share_no_secret_and_show_nothing_to_others() {
         }
         let texts = made.iter().map(|path| fs::read_to_string(path).unwrap());
         let long = |line: &&str| line.len() > 40 && !line.starts_with("-----");
-        texts.flat_map(|text| text.lines().filter(long).map(str::to_owned).collect::<Vec<_>>()).collect::<HashSet<_>>()
+        texts
+            .flat_map(|text| text.lines().filter(long).map(str::to_owned).collect::<Vec<_>>())
+            .collect::<HashSet<_>>()
     });
     assert!(lines[0].len() > 50, "keys are many lines: {}", lines[0].len());
     // Certificates of the same shape begin alike; keys do not share a line.
     let shared: Vec<_> = lines[0].intersection(&lines[1]).collect();
     assert!(shared.len() <= 4, "{shared:?}");
-    let keys = |dir: &Path| files(&dir.join("keys")).iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>();
+    let keys =
+        |dir: &Path| files(&dir.join("keys")).iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>();
     assert!(keys(&dirs[0]).iter().all(|key| !keys(&dirs[1]).contains(key)));
 }
 
@@ -96,10 +99,16 @@ fn what_was_published_is_refused_by_name() {
     let base = TempDir::new().unwrap();
     init(&base.path().join("state"));
     for password in ["your-password-here", "your-password"] {
-        let account = format!("[account]\nadmin_email = \"admin@example.com\"\nadmin_password = \"{password}\"\n");
+        let account =
+            format!("[account]\nadmin_email = \"admin@example.com\"\nadmin_password = \"{password}\"\n");
         ends(base.path(), &account, 78, "account.admin_password");
     }
-    ends(base.path(), &format!("[key]\ndm_public_key_path = {}\n", json!(PUBLISHED)), 78, "key.dm_public_key_path");
+    ends(
+        base.path(),
+        &format!("[key]\ndm_public_key_path = {}\n", json!(PUBLISHED)),
+        78,
+        "key.dm_public_key_path",
+    );
     let inline = json!(fs::read_to_string(PUBLISHED).unwrap());
     ends(base.path(), &format!("[key]\ndm_public_key_pem = {inline}\n"), 78, "key.dm_public_key_pem");
 }
@@ -139,8 +148,8 @@ impl Daemon {
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut lines = log.lines().map(Result::unwrap);
-        let events = lines.by_ref().map(|line| serde_json::from_str::<Value>(&line).unwrap_or_else(|_| panic!("{line}")));
-        let address = events.filter_map(|event| event["address"].as_str().map(str::to_owned)).next();
+        let event = |line: String| serde_json::from_str::<Value>(&line).unwrap_or_else(|_| panic!("{line}"));
+        let address = lines.find_map(|line| event(line)["address"].as_str().map(str::to_owned));
         // The log must be read on, or the daemon would block on it one day.
         std::thread::spawn(move || lines.for_each(drop));
         Daemon { child, address: address.expect("it says where it listens") }
@@ -167,10 +176,11 @@ fn own_address() -> Option<IpAddr> {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the line is counted by whoever runs the tests")]
 async fn a_manager_with_default_settings_pushes_to_a_node_that_is_not_loopback() {
     let Some(own) = own_address() else {
-        println!("SKIPPED a_manager_with_default_settings_pushes_to_a_node_that_is_not_loopback: no other address");
+        println!(
+            "SKIPPED a_manager_with_default_settings_pushes_to_a_node_that_is_not_loopback: no other address"
+        );
         return;
     };
     let base = TempDir::new().unwrap();
