@@ -20,11 +20,11 @@ use crate::rig::{Rig, golden};
 /// A decision maker that takes what it is sent. The real one is tried in the whole system's own tests.
 pub(crate) fn answering() -> TestServer {
     type Held = Mutex<IntentsBody>;
-    async fn push(held: Arc<Held>, _: (), call: Call) -> Result<Reply, HttpError> {
+    async fn push(held: Arc<Held>, (): (), call: Call) -> Result<Reply, HttpError> {
         *held.lock().unwrap() = call.json("bad")?;
         Ok(Reply::done())
     }
-    async fn merkle(held: Arc<Held>, _: (), _: Call) -> Result<Reply, HttpError> {
+    async fn merkle(held: Arc<Held>, (): (), _: Call) -> Result<Reply, HttpError> {
         let body = held.lock().unwrap().clone();
         let set = IntentSet::check(body.intents, &Limits::default()).unwrap();
         Ok(Reply::data(&json!({
@@ -32,7 +32,7 @@ pub(crate) fn answering() -> TestServer {
             "epoch": body.epoch, "generation": body.generation,
         })))
     }
-    async fn pids(_: Arc<Held>, _: (), _: Call) -> Result<Reply, HttpError> {
+    async fn pids(_: Arc<Held>, (): (), _: Call) -> Result<Reply, HttpError> {
         let process = json!({"pid": 4242, "command": "nginx", "ppid": 1, "container_id": "10ec"});
         let pod = json!({"pod_uid": "0a000000-0000-4000-8000-000000000001", "processes": [process]});
         Ok(Reply::data(
@@ -49,7 +49,7 @@ pub(crate) fn answering() -> TestServer {
 
 /// A decision maker whose answers are not those of one.
 pub(crate) fn mumbling() -> TestServer {
-    async fn mumble(_: Arc<()>, _: (), _: Call) -> Result<Reply, HttpError> {
+    async fn mumble(_: Arc<()>, (): (), _: Call) -> Result<Reply, HttpError> {
         Ok(Reply::text("text/plain", "good morning"))
     }
     let route = |path| Route::new(Method::GET, path, Public, mumble, "Mumbles.");
