@@ -71,19 +71,19 @@ impl Pods {
     /// The only container of a guaranteed pod.
     pub(crate) fn container(&self, uid: &str) -> Container {
         let uid = uid.replace('-', "_");
-        self.cgroup(&format!("kubepods.slice/kubepods-pod{uid}.slice/cri-containerd-{CONTAINER}.scope"))
+        self.cgroup(format!("kubepods.slice/kubepods-pod{uid}.slice/cri-containerd-{CONTAINER}.scope"))
     }
 
     /// A container of a best-effort pod.
     pub(crate) fn best_effort_container(&self, uid: &str) -> Container {
         let uid = uid.replace('-', "_");
         let qos = "kubepods.slice/kubepods-besteffort.slice";
-        self.cgroup(&format!("{qos}/kubepods-besteffort-pod{uid}.slice/cri-containerd-{CONTAINER}.scope"))
+        self.cgroup(format!("{qos}/kubepods-besteffort-pod{uid}.slice/cri-containerd-{CONTAINER}.scope"))
     }
 
     /// A cgroup that is not below the root.
     pub(crate) fn outside(&self, path: &str) -> Container {
-        self.cgroup(&format!("outside/{path}"))
+        self.cgroup(format!("outside/{path}"))
     }
 
     /// Any cgroup, by its path from the top of this tree.

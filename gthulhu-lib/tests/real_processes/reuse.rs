@@ -16,16 +16,17 @@ const REUSES: u32 = 1000;
 /// Where the process goes that gets the number again.
 #[derive(Clone, Copy, Debug)]
 enum Next {
-    NoPod,
+    /// In no pod.
+    Nowhere,
     /// A pod with another strategy.
-    OtherPod,
+    Other,
     /// A pod without one.
-    UngovernedPod,
+    Ungoverned,
     /// The same pod, so the same strategy is right.
-    SamePod,
+    Same,
 }
 
-const NEXT: [Next; 4] = [Next::NoPod, Next::OtherPod, Next::UngovernedPod, Next::SamePod];
+const NEXT: [Next; 4] = [Next::Nowhere, Next::Other, Next::Ungoverned, Next::Same];
 const UNGOVERNED: &str = "8c1f9f0e-52a4-4a57-9d67-0f6b8c0f7a11";
 
 fn two_strategies() -> IntentSet {
@@ -67,10 +68,10 @@ fn a_strategy_never_reaches_a_later_process_with_the_same_number() {
         let next = NEXT[reused as usize % NEXT.len()];
         reused += 1;
         match next {
-            Next::NoPod => {}
-            Next::OtherPod => other_pod.add(pid),
-            Next::UngovernedPod => ungoverned_pod.add(pid),
-            Next::SamePod => first_pod.add(pid),
+            Next::Nowhere => {}
+            Next::Other => other_pod.add(pid),
+            Next::Ungoverned => ungoverned_pod.add(pid),
+            Next::Same => first_pod.add(pid),
         }
         let now = start_time(pid);
         let before = engine.table().lookup_task(pid, now);
@@ -81,9 +82,9 @@ fn a_strategy_never_reaches_a_later_process_with_the_same_number() {
         }
         engine.refresh().expect("/proc is readable");
         let expected = match next {
-            Next::NoPod | Next::UngovernedPod => None,
-            Next::OtherPod => Some(7),
-            Next::SamePod => Some(3),
+            Next::Nowhere | Next::Ungoverned => None,
+            Next::Other => Some(7),
+            Next::Same => Some(3),
         };
         let table = engine.table();
         let after = (priority(table.lookup(pid)), priority(table.lookup_task(pid, now)));
