@@ -87,6 +87,7 @@ impl Framing {
     /// Looks at the next bytes of the connection.
     pub(super) fn watch(&mut self, mut bytes: &[u8]) {
         while let Some(&first) = bytes.first() {
+            let was_body = matches!(self.at, At::Body(_));
             let taken = match self.at {
                 At::Over => return,
                 At::Line => self.line(bytes),
@@ -96,7 +97,8 @@ impl Framing {
                 At::Value(header) => self.value(header, first),
             };
             if taken > 0 {
-                self.last = bytes[taken - 1];
+                // What ends a body ends no line.
+                self.last = if was_body { 0 } else { bytes[taken - 1] };
             }
             bytes = &bytes[taken..];
         }

@@ -76,6 +76,9 @@ fn what_can_be_read_in_two_ways_is_refused() {
         check(&post(headers, "abcd"), (Some(0), 0));
         check(&[post("", ""), post(headers, "abcd")].concat(), (Some(1), 1));
     }
+    // The carriage return is the body's, so the line feed after it stands alone.
+    let apart = [post("Content-Length: 3\r\n", "ab\r"), b"\n".to_vec(), post("", "")].concat();
+    check(&apart, (Some(1), 1));
     for bytes in
         ["\nGET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\n"]
     {
