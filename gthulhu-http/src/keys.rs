@@ -98,7 +98,7 @@ impl PrivateKey {
         PrivateKey::from_pkcs1(der.as_bytes(), armour::PKCS1_PRIVATE)
     }
 
-    /// Reads the first private key of a PEM text: `RSA PRIVATE KEY` (PKCS#1) or `PRIVATE KEY` (PKCS#8).
+    /// Reads the first block of a PEM text, which must be an `RSA PRIVATE KEY` (PKCS#1) or `PRIVATE KEY` (PKCS#8).
     pub fn from_pem(text: &str) -> Result<PrivateKey, KeyError> {
         let block = armour::private_block(text)?;
         if block.tag() == armour::PKCS1_PRIVATE {

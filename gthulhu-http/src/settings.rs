@@ -41,7 +41,7 @@ pub use place::{Origins, Place};
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// No directory has the file.
-    #[error("no configuration file; looked for {}", list(looked))]
+    #[error("no configuration file; looked for {}; name one with --config FILE", list(looked))]
     NotFound {
         /// Every path tried, in order.
         looked: Vec<PathBuf>,

@@ -38,6 +38,10 @@ pub(super) enum Entry {
 /// When a caller who was refused for lack of capacity or time may try again.
 pub(super) const SOON: Duration = Duration::from_secs(1);
 
+/// What is wrong with a head that two readers could take for different requests, and what would be right.
+const AMBIGUOUS: &str = "the request can be read in more than one way; send one Content-Length or one \
+                         Transfer-Encoding: chunked, and end each line with CRLF";
+
 /// Answers in a task of its own: a panic stays in there, and work that has begun goes on when its caller goes away,
 /// until its deadline.
 pub(super) async fn answer<A: Send + Sync + 'static>(
@@ -140,7 +144,7 @@ pub(super) async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Out
 fn first_look(entry: Entry, uri: &Uri, headers: &HeaderMap, version: Version) -> Result<(), HttpError> {
     let refused = |message: &str| Err(HttpError::bad_request(message).closing());
     match (entry, headers.get_all(header::HOST).iter().count()) {
-        (Entry::Ambiguous, _) => refused("the request can be read in more than one way"),
+        (Entry::Ambiguous, _) => refused(AMBIGUOUS),
         (Entry::Late, _) => Err(HttpError::unavailable("too many connections are open", SOON).closing()),
         (Entry::Open, 0) if version == Version::HTTP_11 => refused("exactly one Host header is required"),
         (Entry::Open, 2..) => refused("exactly one Host header is required"),
