@@ -104,7 +104,12 @@ impl Engine {
 
     /// Learns what happened to processes and publishes what follows from it.
     pub fn refresh(&mut self) -> Result<Refreshed, SourceError> {
-        let changes = if self.needs_snapshot { Changes::Unknown } else { self.source.changes()? };
+        let changes = if self.needs_snapshot {
+            Changes::Unknown
+        } else {
+            // What was lost with a failed answer is in no later list.
+            self.source.changes().inspect_err(|_| self.needs_snapshot = true)?
+        };
         let changed = match changes {
             Changes::List(list) => list.into_iter().fold(false, |any, change| self.index.apply(change) | any),
             Changes::Unknown => self.snapshot(&self.rules.governed())?,

@@ -196,6 +196,17 @@ fn a_broken_source_changes_nothing_and_is_asked_for_everything_afterwards() {
     engine.refresh().unwrap();
     assert_eq!(tids(&engine), [10, 20, 11, 21]);
     assert!(script.lines().governed.contains("a"));
+    // The list that is lost with the answer would have told of a process that ended.
+    script.lines().broken = true;
+    assert!(engine.refresh().is_err());
+    {
+        let mut lines = script.lines();
+        lines.broken = false;
+        lines.processes.truncate(1);
+        lines.changes.push_back(Changes::List(Vec::new()));
+    }
+    engine.refresh().unwrap();
+    assert_eq!(tids(&engine), [10, 11]);
 }
 
 #[test]
