@@ -234,7 +234,7 @@ fn a_removed_pod_loses_its_intents_and_nobody_else_does() {
     engine.apply(intents(&[("a", 1, 3, ""), ("a", 2, 4, ""), ("b", 1, 3, "")])).unwrap();
     engine.remove_pod("unknown");
     assert_eq!((engine.intents().len(), engine.counters().resolutions), (3, 1));
-    engine.remove_pod("a");
+    engine.remove_pod("A");
     assert_eq!((engine.intents().len(), tids(&engine)), (1, vec![20, 21]));
 }
 

@@ -66,11 +66,12 @@ impl IntentSet {
         digest::digest(&self.intents)
     }
 
-    /// The set without any intent of the pod with this uid.
+    /// The set without any intent of the pod with this uid. As everywhere, uids in either case are one.
     #[must_use]
     pub fn without_pod(&self, pod_uid: &str) -> Self {
         // What remains is still in order.
-        Self { intents: self.iter().filter(|intent| intent.pod_uid() != pod_uid).cloned().collect() }
+        let stays = |intent: &&Intent| !intent.pod_uid().eq_ignore_ascii_case(pod_uid);
+        Self { intents: self.iter().filter(stays).cloned().collect() }
     }
 
     /// The set as it travels, in canonical order.
