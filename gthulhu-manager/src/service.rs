@@ -94,7 +94,7 @@ impl Service {
         })
     }
 
-    /// A counter that grows after each change of what is stored, and once more when the store fails.
+    /// A counter that grows after each change of strategies or exclusions, and once more when the store fails.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.world.changed()
     }

@@ -52,6 +52,11 @@ impl State {
         next
     }
 
+    /// Do the same intents follow from both? Shelves are replaced when they change, so identity is enough.
+    pub(super) fn asks_the_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.strategies, &other.strategies) && Arc::ptr_eq(&self.exclusions, &other.exclusions)
+    }
+
     pub(super) fn user_named(&self, username: &str) -> Option<&Arc<Stored<User>>> {
         self.users.values().find(|user| user.value.username == username)
     }

@@ -106,8 +106,12 @@ impl World {
     }
 
     fn publish(&self, state: State) {
-        self.state.store(Arc::new(state));
-        self.changed.send_modify(|revision| *revision += 1);
+        let state = Arc::new(state);
+        let before = self.state.swap(Arc::clone(&state));
+        // Every answer of a node is stored. Computing all intents anew for each would come to the same each time.
+        if !state.asks_the_same_as(&before) {
+            self.changed.send_modify(|revision| *revision += 1);
+        }
     }
 
     /// Remembers the first failure and wakes whoever watches.

@@ -55,6 +55,23 @@ fn a_change_is_seen_after_it_is_stored_and_not_before() {
 }
 
 #[test]
+fn only_a_change_that_intents_follow_from_wakes_whoever_computes_them() {
+    let bed = Bed::new();
+    let mut changed = bed.service.changed();
+    changed.mark_unchanged();
+    bed.service.next_epoch(0).unwrap();
+    bed.service.record_acks(&[ack("n1", 1)]).unwrap();
+    bed.change_user(ADMIN, |user| user.updated_ms += 1);
+    assert!(!changed.has_changed().unwrap());
+    bed.create(app("web")).unwrap();
+    assert!(changed.has_changed().unwrap());
+    changed.mark_unchanged();
+    let intent = bed.service.intents(&bed.admin())[0].id;
+    bed.service.delete_intents(&bed.admin(), "", &[intent]).unwrap();
+    assert!(changed.has_changed().unwrap());
+}
+
+#[test]
 fn writers_take_turns_and_none_is_lost() {
     let bed = Bed::new();
     let grant = bed.admin();
