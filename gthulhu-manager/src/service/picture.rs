@@ -36,31 +36,39 @@ impl Service {
 
 impl Pictures {
     fn of(&self, state: &State, view: Arc<ClusterView>) -> Arc<Picture> {
-        let known = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(picture) = known.filter(|picture| picture.shows(state, &view)) {
+        if let Some(picture) = self.known(state, &view) {
             return picture;
         }
         // Not under the lock of `last`: those for whom the known picture is good enough do not wait for this one.
-        let picture = Arc::new(Picture::new(state, view, &self.pods));
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&picture));
-        picture
-    }
-}
-
-impl Picture {
-    fn new(state: &State, view: Arc<ClusterView>, pods: &Mutex<Catalogue>) -> Self {
-        let specs: Vec<_> = state.strategies.values().map(|s| Arc::new(s.value.spec())).collect();
-        let excluded: HashSet<_> = state.exclusions.keys().copied().collect();
-        let mut pods = pods.lock().unwrap_or_else(|poisoned| {
+        let mut pods = self.pods.lock().unwrap_or_else(|poisoned| {
             // A panic may have left the catalogue half changed.
-            pods.clear_poison();
+            self.pods.clear_poison();
             let mut guard = poisoned.into_inner();
             *guard = Catalogue::default();
             guard
         });
+        // Of all who ask after a change the first makes the picture, and the others waited for it just now.
+        if let Some(picture) = self.known(state, &view) {
+            return picture;
+        }
+        let picture = Arc::new(Picture::new(state, view, &mut pods));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&picture));
+        picture
+    }
+
+    /// The picture made last, if it is the one of `state` and `view`.
+    fn known(&self, state: &State, view: &Arc<ClusterView>) -> Option<Arc<Picture>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone().filter(|picture| picture.shows(state, view))
+    }
+}
+
+impl Picture {
+    fn new(state: &State, view: Arc<ClusterView>, pods: &mut Catalogue) -> Self {
+        let specs: Vec<_> = state.strategies.values().map(|s| Arc::new(s.value.spec())).collect();
+        let excluded: HashSet<_> = state.exclusions.keys().copied().collect();
         pods.set(&view.pods);
         let derived = pods.derive(&specs, &excluded);
-        drop(pods);
         let (strategies, exclusions) = (Arc::clone(&state.strategies), Arc::clone(&state.exclusions));
         Self { view, strategies, exclusions, derived }
     }
@@ -119,4 +127,32 @@ impl Picture {
 /// Why nothing can be concluded from what the view does not show.
 pub(super) fn not_ready(view: &ClusterView) -> ServiceError {
     ServiceError::ClusterNotReady(view.reason.clone().unwrap_or_else(|| "pods are still being read".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+    use crate::service::testbed::{Bed, app};
+
+    #[test]
+    fn all_who_ask_after_a_change_share_one_picture() {
+        const ASKING: usize = 8;
+        let bed = Bed::new();
+        for _ in 0..20 {
+            bed.create(app("web")).unwrap();
+            let together = Barrier::new(ASKING);
+            let ask = || {
+                together.wait();
+                bed.service.picture()
+            };
+            let pictures: Vec<_> = thread::scope(|scope| {
+                let asking: Vec<_> = (0..ASKING).map(|_| scope.spawn(ask)).collect();
+                asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+            });
+            assert!(pictures.iter().all(|picture| Arc::ptr_eq(picture, &pictures[0])));
+        }
+    }
 }
