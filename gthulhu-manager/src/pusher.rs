@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use gthulhu_lib::id::intent_id;
-use gthulhu_lib::intent::Limits;
 use gthulhu_lib::intent::set::IntentSet;
+use gthulhu_lib::intent::{Intent, Limits};
 use gthulhu_lib::wire::IntentBody;
 
 use crate::cluster::Cluster;
@@ -75,7 +75,7 @@ impl AckSink for Ledger {
     }
 }
 
-/// Keeps the driver told, until the service is gone. Incomplete knowledge of the pods tells it nothing.
+/// Keeps the driver told, until it is aborted. Incomplete knowledge of the pods tells it nothing.
 pub async fn run(service: Arc<Service>, cluster: Arc<dyn Cluster>, nodes: NodesHandle, limits: Limits) {
     let (mut stored, mut seen) = (service.changed(), cluster.changed());
     loop {
@@ -103,28 +103,43 @@ fn wanted(service: &Service, limits: Limits) -> Option<HashMap<String, Arc<Inten
         tracing::warn!(%error, "exclusions of vanished pods stay for now");
     }
     let desired: Desired = service.desired()?;
-    Some(
-        desired
-            .into_iter()
-            .filter_map(|(node, bodies)| Some((node.clone(), checked(&node, bodies, limits)?)))
-            .collect(),
-    )
+    Some(desired.into_iter().map(|(node, bodies)| (node.clone(), checked(&node, bodies, limits))).collect())
 }
 
-/// The set as a node will check it. A pod that breaks a rule of ours (its labels are not what Kubernetes allows) is
-/// left out by itself; the others of the node are kept.
-fn checked(node: &str, bodies: Vec<IntentBody>, limits: Limits) -> Option<Arc<IntentSet>> {
-    let kept = match IntentSet::check(bodies.clone(), &limits) {
-        Ok(set) => return Some(Arc::new(set)),
-        Err(_) => bodies.into_iter().filter(|body| acceptable(node, body, limits)).collect(),
-    };
-    IntentSet::check(kept, &limits).map(Arc::new).ok()
+/// The set as a node will check it. An intent that breaks a rule (its pod's labels are not what Kubernetes allows, or
+/// the limits were narrowed since its strategy was written) is left out by itself; the others of the node are kept.
+fn checked(node: &str, bodies: Vec<IntentBody>, limits: Limits) -> Arc<IntentSet> {
+    let set = IntentSet::check(bodies.clone(), &limits)
+        .unwrap_or_else(|_| bodies.into_iter().filter_map(|body| acceptable(node, body, limits)).collect());
+    Arc::new(set)
 }
 
-fn acceptable(node: &str, body: &IntentBody, limits: Limits) -> bool {
-    let refused = gthulhu_lib::intent::Intent::check(body.clone(), &limits).err();
-    if let Some(rule) = &refused {
-        tracing::warn!(node, pod = body.pod_name, %rule, "an intent is left out");
+fn acceptable(node: &str, body: IntentBody, limits: Limits) -> Option<Intent> {
+    let pod = body.pod_name.clone();
+    Intent::check(body, &limits)
+        .inspect_err(|rule| tracing::warn!(node, pod, %rule, "an intent is left out"))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_intent_that_breaks_a_rule_is_left_out_by_itself() {
+        let body = |pod: &str, priority| IntentBody {
+            pod_id: pod.into(),
+            pod_name: pod.into(),
+            k8s_namespace: "default".into(),
+            node_id: "n1".into(),
+            priority,
+            ..IntentBody::default()
+        };
+        let uids = |bodies: Vec<IntentBody>| {
+            let set = checked("n1", bodies, Limits::default());
+            set.iter().map(|intent| intent.pod_uid().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(uids(vec![body("a", 3), body("b", 21), body("c", 20)]), ["a", "c"]);
+        assert_eq!(uids(vec![body("b", 21)]), [""; 0]);
     }
-    refused.is_none()
 }
