@@ -92,7 +92,7 @@ pub fn routes() -> Vec<Route<App>> {
             "/api/v1/intents",
             WithToken,
             intents::remove,
-            "Removes the intents of a pod, the rows of one process, or everything.",
+            "Removes the intents of a pod, the rows of one process, or everything, until the next push.",
         ),
         Route::new(
             Method::GET,

@@ -16,6 +16,9 @@ use crate::{
     node::{NodeError, Removal},
 };
 
+/// What whoever pushes without numbers, such as a manager written in Go, can do about the refusal.
+const UNNUMBERED: &str = "; push with both numbers, or set node.accept_unnumbered";
+
 /// `POST`: all or nothing. What is wrong with one intent refuses the whole set, and nothing is stored.
 pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Reply, HttpError> {
     let body: IntentsBody = call.json(BAD_BODY)?;
@@ -24,7 +27,10 @@ pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Re
     let intents = IntentSet::check(body.intents, &app.limits)
         .map_err(|invalid| HttpError::unprocessable(invalid.field, invalid.rule))?;
     let count = intents.len();
-    app.node.push(intents, pair).await.map_err(|error| refusal(error, "Failed to process intents"))?;
+    app.node.push(intents, pair).await.map_err(|error| match (error, pair) {
+        (NodeError::Superseded(held), None) => superseded(held, UNNUMBERED),
+        (error, _) => refusal(error, "Failed to process intents"),
+    })?;
     tracing::info!(
         intents = count,
         epoch = pair.map(|pair| pair.epoch),
@@ -35,7 +41,8 @@ pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Re
     Ok(Reply::done())
 }
 
-/// `DELETE`: by pod, by process, or all.
+/// `DELETE`: by pod, by process, or all. It lasts until the next push: a manager that compares sees that the set was
+/// edited and pushes it again, ours within 30 s. What is to stay away is excluded there.
 pub(super) async fn remove(app: Arc<App>, caller: Caller, call: Call) -> Result<Reply, HttpError> {
     let body: DeleteIntentsBody = call.json(BAD_BODY)?;
     let (removal, failed) = match (body.all, body.pod_id, body.pid) {
@@ -68,10 +75,12 @@ pub(super) async fn merkle(app: Arc<App>, _caller: Caller, _call: Call) -> Resul
 
 fn refusal(error: NodeError, failed: &'static str) -> HttpError {
     match error {
-        NodeError::Superseded(held) => {
-            let message = format!("this node holds epoch {}, generation {}", held.epoch, held.generation);
-            HttpError::conflict(message).with("heldEpoch", held.epoch).with("heldGeneration", held.generation)
-        }
+        NodeError::Superseded(held) => superseded(held, ""),
         other => HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, failed).caused_by(other),
     }
+}
+
+fn superseded(held: Pair, remedy: &str) -> HttpError {
+    let message = format!("this node holds epoch {}, generation {}{remedy}", held.epoch, held.generation);
+    HttpError::conflict(message).with("heldEpoch", held.epoch).with("heldGeneration", held.generation)
 }
