@@ -201,7 +201,8 @@ fn a_catalogue_that_follows_changes_equals_one_made_anew() {
         Ok(())
     });
     run.unwrap();
-    assert!(changes.get() > 1000, "{} changes", changes.get());
+    // 256 cases of one to seven changes: about a thousand.
+    assert!(changes.get() > 700, "{} changes", changes.get());
 }
 
 #[test]
