@@ -59,11 +59,26 @@ fn a_change_of_the_user_acts_at_once() {
 #[test]
 fn a_grant_does_not_outlive_the_right() {
     let bed = Bed::new();
-    let grant = bed.admin::<StrategyCreate>();
+    let service = &bed.service;
+    let id = bed.create(app("web")).unwrap();
+    let intent = service.intents(&bed.admin())[0].id;
+    let (create, update) = (bed.admin::<StrategyCreate>(), bed.admin::<StrategyUpdate>());
+    let (delete, exclude) = (bed.admin::<StrategyDelete>(), bed.admin::<IntentDelete>());
+    let before = service.world.state();
+    let refused = || {
+        let refusals = [
+            service.create_strategy(&create, "", app("web"), false).map(drop),
+            service.update_strategy(&update, "", id, app("db"), false),
+            service.delete_strategy(&delete, "", id),
+            service.delete_intents(&exclude, "", &[intent]),
+        ];
+        refusals.map(|refusal| refusal.unwrap_err().to_string())
+    };
+    bed.change_user(ADMIN, |user| user.roles.clear());
+    assert_eq!(refused(), ["permission denied"; 4]);
     bed.change_user(ADMIN, |user| user.status = Status::Inactive);
-    let refused = bed.service.create_strategy(&grant, "", app("web"), false).unwrap_err();
-    assert!(matches!(refused, ServiceError::InactiveUser));
-    assert!(bed.service.world.state().strategies.is_empty());
+    assert_eq!(refused(), ["user is inactive"; 4]);
+    assert!(service.world.state().asks_the_same_as(&before), "nothing was changed");
 }
 
 #[test]
