@@ -28,6 +28,8 @@ pub(super) struct Scanner {
     dir: PathBuf,
     listed_nodes: Vec<String>,
     files: BTreeMap<String, FileState>,
+    /// At some look since the start, every file made sense.
+    understood: bool,
     /// What was wrong at the last look: logged when it comes, not while it stays.
     faults: BTreeSet<String>,
 }
@@ -52,7 +54,7 @@ struct Stamp {
 
 impl Scanner {
     pub(super) fn new(dir: &Path, listed_nodes: Vec<String>) -> Self {
-        Self { dir: dir.to_owned(), listed_nodes, files: BTreeMap::new(), faults: BTreeSet::new() }
+        Self { dir: dir.to_owned(), listed_nodes, files: BTreeMap::new(), understood: false, faults: BTreeSet::new() }
     }
 
     /// Looks at the folder and tells what it says.
@@ -72,8 +74,11 @@ impl Scanner {
             faults.extend(file.fault.as_ref().map(|fault| format!("{name}: {fault}")));
         }
         let pods = self.merge(&mut faults);
-        // A file that never made sense counts as one that is not there yet: it must not stop all others.
-        let complete = listed.is_ok();
+        // After a start, a file that makes no sense may hold pods that nodes have intents for: nothing can be said of
+        // them before it was understood, or removed. Once everything was, a new file that makes no sense counts as one
+        // that is not there yet, and stops nobody.
+        self.understood |= listed.is_ok() && self.files.values().all(|file| file.pods.is_some());
+        let complete = listed.is_ok() && self.understood;
         let view = ClusterView { nodes: self.nodes(&pods), pods, complete, reason: faults.first().cloned() };
         for fault in faults.difference(&self.faults) {
             warn!(folder = %self.dir.display(), fault, "pods folder is not as it should be; keeping what is known");

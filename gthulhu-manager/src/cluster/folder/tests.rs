@@ -102,6 +102,20 @@ async fn a_file_that_breaks_keeps_its_last_good_pods_and_everyone_elses() {
 }
 
 #[tokio::test]
+async fn after_a_start_nothing_is_complete_before_every_file_was_understood() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("a.yaml"), pod("a")).unwrap();
+    fs::write(dir.path().join("b.yaml"), "nonsense: [").unwrap();
+    let cluster = open(dir.path());
+    let view = cluster.view();
+    assert_eq!((uids(&view), view.complete), (vec!["a"], false), "b may hold pods that a node has intents for");
+    assert!(view.reason.as_ref().unwrap().starts_with("b.yaml: "), "{view:?}");
+    fs::write(dir.path().join("b.yaml"), pod("b")).unwrap();
+    let view = until(&cluster, |view| view.complete).await;
+    assert_eq!(uids(&view), ["a", "b"]);
+}
+
+#[tokio::test]
 async fn of_two_pods_with_one_uid_the_first_file_has_it() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("a.yaml"), pod("same")).unwrap();
