@@ -7,7 +7,7 @@ use crate::intent::Intent;
 use crate::intent::set::IntentSet;
 use crate::pod_index::PodIndex;
 use crate::process::{Changes, Governed, LeftOut, Located, Process, ProcessSource, SourceError};
-use crate::resolve::{Muted, Rules, TaskRow};
+use crate::resolve::{self, Muted, Rules, TaskRow};
 use crate::strategy::Entry;
 use crate::strategy::diff::Diff;
 use crate::strategy::table::{PID_MAX_LIMIT, StrategyTable, TableWriter};
@@ -237,7 +237,7 @@ impl Engine {
             process.is_some_and(|process| thread.is_none_or(|thread| process.threads.contains(&thread)))
         });
         self.rows = self.rules.resolve(index, &self.muted);
-        self.writer.replace(self.rows.iter().map(TaskRow::entry).collect());
+        self.writer.replace(resolve::entries(&self.rows));
         self.counters.resolutions += 1;
     }
 

@@ -37,9 +37,21 @@ impl TaskRow {
     }
 
     /// The table's entry for this task.
-    pub(crate) fn entry(&self) -> (u32, Entry) {
+    fn entry(&self) -> (u32, Entry) {
         (self.tid, Entry::pack(self.resolved, self.start))
     }
+}
+
+/// The table's entries, ascending by number and then by start, so that of several tasks with one number the one that
+/// started last comes last.
+///
+/// A walk takes time. It may see a thread of one process, and once that has ended its number as another process's
+/// leader; or a process, and later its number as a thread of another. Only the later task can still be there. The
+/// entries' own tags could not tell: they hold the low bits of the start only.
+pub(crate) fn entries(rows: &[TaskRow]) -> Vec<(u32, Entry)> {
+    let mut rows: Vec<&TaskRow> = rows.iter().collect();
+    rows.sort_by_key(|row| (row.tid, row.start)); // two ascending runs, which a stable sort only has to merge
+    rows.into_iter().map(TaskRow::entry).collect()
 }
 
 /// Tasks that get nothing until the next set: whole processes, or single threads of them.
@@ -129,7 +141,8 @@ impl Rules {
             }
         }
         leaders.sort_unstable_by_key(|row| row.tid);
-        others.sort_unstable_by_key(|row| row.tid);
+        // Two processes can only claim one number when it changed hands during a walk; even then there is one order.
+        others.sort_unstable_by_key(|row| (row.tid, row.start, row.tgid));
         leaders.append(&mut others);
         leaders
     }

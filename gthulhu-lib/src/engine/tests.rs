@@ -141,6 +141,22 @@ fn an_applied_set_reaches_rows_table_and_diff() {
 }
 
 #[test]
+fn of_two_tasks_with_one_number_the_one_that_started_last_has_the_entry() {
+    // Number 20 as process 10's thread and as a leader in another pod, in both orders of time. The last pair differs
+    // beyond the bits of a tag.
+    for (thread, leader) in [(500, 900), (900, 500), ((1 << 31) - 1, 1 << 31)] {
+        let mut old = process(10, "a", "nginx");
+        old.threads = vec![Thread { tid: 20, start: thread }];
+        let mut new = process(20, "b", "redis");
+        new.id.start = leader;
+        let (mut engine, _) = engine(&[old, new]);
+        engine.apply(intents(&[("a", 1, 3, ""), ("b", 2, 4, "")])).unwrap();
+        let wins = if thread > leader { entry(3, thread) } else { entry(4, leader) };
+        assert_eq!(engine.table().lookup(20), Some(wins), "thread of {thread}, leader of {leader}");
+    }
+}
+
+#[test]
 fn a_quiet_node_is_not_resolved_again() {
     let (mut engine, script) = engine(&[process(10, "a", "nginx")]);
     engine.apply(intents(&[("a", 1, 3, "nginx")])).unwrap();
