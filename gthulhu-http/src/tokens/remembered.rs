@@ -1,15 +1,21 @@
 //! Tokens that were verified before, so that a caller who shows the same one again costs no signature check.
 //!
-//! Only good tokens are remembered, whole, and only for as long as a clock may call them good. Two tokens are the same
-//! when all their bytes are. What is remembered is one verifier's and goes with it, so a new key starts from nothing.
+//! No token is kept: whoever could read the memory would hold what opens every door. What is kept is the SHA-256 of
+//! all its bytes, and what it claims. Nobody can make two texts with one such digest, so to compare digests is to
+//! compare whole tokens; and a guess at a remembered one learns nothing from how long the comparison takes.
+//!
+//! Only good tokens are remembered. One that is shown when its time is over is forgotten; one that is never shown
+//! again stays until room is made, a digest that opens nothing. What is remembered is one verifier's and goes with it,
+//! so a new key starts from nothing.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::{PoisonError, RwLock};
 
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use serde::de::DeserializeOwned;
 
-use super::{LEEWAY_SECONDS, TokenError, Verifier};
+use super::{LEEWAY_SECONDS, MAX_TOKEN_BYTES, TokenError, Verifier};
 
 /// The most tokens that are remembered. Few callers hold tokens, and each holds one; beyond this something is odd, and
 /// everything is forgotten and learnt again.
@@ -18,9 +24,11 @@ pub const TOKENS_MAX: usize = 256;
 /// A [`Verifier`] for claims of one type, with a memory.
 pub struct RememberingVerifier<C> {
     verifier: Verifier,
-    // Keyed by the token's own bytes, hashed with random seeds.
-    known: RwLock<HashMap<Box<str>, Known<C>>>,
+    known: RwLock<HashMap<Fingerprint, Known<C>>>,
 }
+
+/// The SHA-256 of a whole token.
+type Fingerprint = [u8; SHA256_OUTPUT_LEN];
 
 struct Known<C> {
     claims: C,
@@ -40,7 +48,11 @@ impl<C: DeserializeOwned + Clone> RememberingVerifier<C> {
     }
 
     fn verify_at(&self, token: &str, now: u64) -> Result<C, TokenError> {
-        if let Some(claims) = self.remembered(token, now) {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Malformed);
+        }
+        let fingerprint = fingerprint(token);
+        if let Some(claims) = self.remembered(&fingerprint, now) {
             return Ok(claims);
         }
         let (claims, good) = self.verifier.verify_with_times::<C>(token)?;
@@ -51,14 +63,32 @@ impl<C: DeserializeOwned + Clone> RememberingVerifier<C> {
         if known.len() >= TOKENS_MAX {
             known.clear();
         }
-        known.insert(token.into(), Known { claims: claims.clone(), good });
+        known.insert(fingerprint, Known { claims: claims.clone(), good });
         Ok(claims)
     }
 
-    fn remembered(&self, token: &str, now: u64) -> Option<C> {
+    /// What is known of a token, if it is good now. An expired one is forgotten.
+    fn remembered(&self, fingerprint: &Fingerprint, now: u64) -> Option<C> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(token).filter(|token| token.good.contains(&now)).map(|token| token.claims.clone())
+        let token = known.get(fingerprint)?;
+        if token.good.contains(&now) {
+            return Some(token.claims.clone());
+        }
+        // One that is early, because the clock was set back, will be good again.
+        let expired = now > *token.good.end();
+        drop(known);
+        if expired {
+            self.known.write().unwrap_or_else(PoisonError::into_inner).remove(fingerprint);
+        }
+        None
     }
+}
+
+fn fingerprint(token: &str) -> Fingerprint {
+    let mut fingerprint = [0; SHA256_OUTPUT_LEN];
+    // SHA-256 has this length always.
+    fingerprint.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    fingerprint
 }
 
 /// From the later of `nbf` and `iat` to `exp`, with the leeway that verifying grants.
@@ -79,6 +109,10 @@ mod tests {
         RememberingVerifier::new(Verifier::new(sample(0).public()))
     }
 
+    fn remembers(verifier: &RememberingVerifier<Value>, token: &str, now: u64) -> bool {
+        verifier.remembered(&fingerprint(token), now).is_some()
+    }
+
     fn now() -> u64 {
         unix_now().try_into().unwrap()
     }
@@ -94,15 +128,17 @@ mod tests {
     fn a_remembered_token_dies_when_its_time_is_over_and_is_not_good_before_it_begins() {
         let verifier = remembering();
         let (now, token) = (now(), token("u1", 0));
-        assert!(verifier.remembered(&token, now).is_none(), "nothing is known at first");
+        assert!(!remembers(&verifier, &token, now), "nothing is known at first");
         let claims = verifier.verify(&token).unwrap();
         let end = claims["exp"].as_u64().unwrap() + LEEWAY_SECONDS;
         let begin = claims["nbf"].as_u64().unwrap() - LEEWAY_SECONDS;
         for (time, good) in
-            [(now, true), (begin, true), (begin - 1, false), (end, true), (end + 1, false), (u64::MAX, false)]
+            [(now, true), (begin, true), (begin - 1, false), (end, true), (end + 1, false), (now, false)]
         {
-            assert_eq!(verifier.remembered(&token, time).is_some(), good, "{time} of {begin} to {end}");
+            assert_eq!(remembers(&verifier, &token, time), good, "{time} of {begin} to {end}");
         }
+        assert!(verifier.known.read().unwrap().is_empty(), "met expired, so forgotten");
+        assert_eq!(verifier.verify_at(&token, now), Ok(claims), "and learnt again if the clock was wrong");
     }
 
     #[test]
@@ -110,12 +146,12 @@ mod tests {
         let verifier = remembering();
         let good = token("u1", 0);
         assert_eq!(verifier.verify(&good).unwrap()["uid"], "u1");
-        assert!(verifier.remembered(&good, now()).is_some());
+        assert!(remembers(&verifier, &good, now()));
         for at in 0..good.len() {
             let mut bent = good.clone().into_bytes();
             bent[at] = if bent[at] == b'A' { b'B' } else { b'A' };
             let bent = String::from_utf8(bent).unwrap();
-            assert!(verifier.remembered(&bent, now()).is_none(), "byte {at}");
+            assert!(!remembers(&verifier, &bent, now()), "byte {at}");
         }
         assert!(verifier.verify(&good[..good.len() - 1]).is_err());
         assert!(verifier.verify(&format!("{good}=")).is_err());
@@ -129,7 +165,7 @@ mod tests {
         let verifier = remembering();
         for bad in ["", "a.b.c", &token("u1", 1)] {
             assert!(verifier.verify(bad).is_err());
-            assert!(verifier.remembered(bad, now()).is_none());
+            assert!(!remembers(&verifier, bad, now()));
         }
         assert!(verifier.known.read().unwrap().is_empty());
     }
@@ -141,7 +177,8 @@ mod tests {
         let claims = verifier.verify(&good).unwrap();
         let mut known = verifier.known.write().unwrap();
         for number in known.len()..TOKENS_MAX {
-            known.insert(number.to_string().into(), Known { claims: claims.clone(), good: 0..=u64::MAX });
+            let fingerprint = fingerprint(&number.to_string());
+            known.insert(fingerprint, Known { claims: claims.clone(), good: 0..=u64::MAX });
         }
         drop(known);
         verifier.verify(&token("u2", 0)).unwrap();
