@@ -15,7 +15,7 @@ pub mod key;
 mod sections;
 
 pub use sections::{
-    Daemon, Limits, Logging, Metrics, Mtls, Node, PublicKeyFrom, Secret, Server, State, Strategies, Token,
+    Daemon, Limits, Logging, Metrics, Mtls, Node, PublicKeyFrom, Server, State, Strategies, Token,
 };
 
 /// Everything that can be set: by file, and each key by `DM_SECTION_KEY` in the environment.

@@ -21,6 +21,7 @@ mod nearest;
 mod place;
 mod reader;
 pub mod rules;
+mod secret;
 mod show;
 mod syntax;
 
@@ -36,6 +37,7 @@ pub use examine::{Configuration, Examined, Ready, examine, for_serving};
 pub use finding::{Finding, Level};
 pub use locate::{DEFAULT_DIRS, FileArgs, locate};
 pub use place::{Origins, Place};
+pub use secret::Secret;
 
 /// Why there is no configuration. Values of keys named like secrets are in no message.
 #[derive(Debug, thiserror::Error)]

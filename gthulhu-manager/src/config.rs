@@ -152,7 +152,7 @@ impl Account {
             Self { admin_password, .. } if admin_password.is_empty() => {
                 Some(Finding::warning(KEY, "is empty: the start that makes this administrator needs one"))
             }
-            Self { admin_password, .. } if is_published(admin_password) => {
+            Self { admin_password, .. } if is_published(admin_password.reveal()) => {
                 Some(Finding::unserved(KEY, "is a password that examples print; choose one of your own"))
             }
             Self { .. } => None,
@@ -165,7 +165,7 @@ impl Mtls {
         if !self.enable {
             return Vec::new();
         }
-        let mut found = rules::mutual_tls("mtls", &self.cert_pem, &self.key_pem, &self.ca_pem);
+        let mut found = rules::mutual_tls("mtls", &self.cert_pem, self.key_pem.reveal(), &self.ca_pem);
         found.push(Finding::unserved(
             "mtls.enable",
             "must be false: this build has no TLS towards decision makers",
@@ -180,7 +180,7 @@ impl Mongodb {
         let rows = [
             (!self.port.is_empty() && !is_port(&self.port))
                 .then(|| Finding::wrong("mongodb.port", "must be a port in quotes, such as \"27017\"")),
-            EXAMPLE_MONGODB_PASSWORDS.contains(&self.password.as_str()).then(|| {
+            EXAMPLE_MONGODB_PASSWORDS.contains(&self.password.reveal()).then(|| {
                 Finding::warning(
                     "mongodb.password",
                     "is a password that examples print; choose one of your own",

@@ -65,7 +65,7 @@ pub fn check(config: &Keys, layout: &Layout) -> Vec<Finding> {
 
 fn user<'a>(config: &'a Keys, layout: &Layout) -> Source<'a> {
     if !config.rsa_private_key_pem.is_empty() {
-        Source::Text("key.rsa_private_key_pem", &config.rsa_private_key_pem)
+        Source::Text("key.rsa_private_key_pem", config.rsa_private_key_pem.reveal())
     } else if is_set(&config.rsa_private_key_path) {
         Source::File("key.rsa_private_key_path", config.rsa_private_key_path.clone())
     } else {

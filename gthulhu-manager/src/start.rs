@@ -76,7 +76,7 @@ pub(super) fn cluster(config: &Config) -> Result<Arc<dyn Cluster>, Exit> {
 
 /// Makes the first administrator, unless there is one.
 pub(super) fn administrator(service: &Service, account: &Account, layout: &Layout) -> Result<(), Exit> {
-    let configured = (account.admin_email.as_str(), account.admin_password.as_str());
+    let configured = (account.admin_email.as_str(), account.admin_password.reveal());
     let configured = Some(configured).filter(|(name, _)| !name.is_empty());
     let file = layout.admin_password();
     let keep = |password: &str| {

@@ -47,8 +47,8 @@ mod tests {
     use gthulhu_http::files::{PRIVATE_FILE, write_atomic};
     use gthulhu_http::settings::Level;
 
-    use super::super::Secret;
     use super::*;
+    use gthulhu_http::settings::Secret;
 
     #[test]
     fn the_key_comes_from_text_or_file_and_findings_name_the_setting() {

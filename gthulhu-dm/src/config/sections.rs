@@ -1,7 +1,8 @@
 //! The sections of the configuration file, one type each, with the default of every key.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
+use gthulhu_http::settings::Secret;
 use gthulhu_http::time::DurationText;
 use serde::{Deserialize, Serialize};
 
@@ -32,35 +33,6 @@ pub struct Logging {
 impl Default for Logging {
     fn default() -> Self {
         Logging { level: "info".to_owned(), path: String::new() }
-    }
-}
-
-/// Text that is never shown: not in logs, not in errors.
-#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself, for the one place that parses it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether nothing was given.
-    pub fn is_empty(&self) -> bool {
-        self.0.trim().is_empty()
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Secret(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_empty() { "\"\"" } else { "(hidden)" })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gthulhu_http::settings::Secret;
 use gthulhu_http::time::DurationText;
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,7 @@ pub struct Mongodb {
     pub host: String,
     pub port: String,
     pub user: String,
-    pub password: String,
+    pub password: Secret,
     pub database: String,
     pub options: String,
     pub ca_pem_enable: bool,
@@ -66,7 +67,7 @@ pub struct Mongodb {
 #[serde(default, deny_unknown_fields)]
 pub struct Keys {
     /// RSA key that signs user tokens, PEM text.
-    pub rsa_private_key_pem: String,
+    pub rsa_private_key_pem: Secret,
     /// The same as a file; both empty: the key that `init` made.
     pub rsa_private_key_path: PathBuf,
     /// Public half of the decision makers' key, PEM text.
@@ -88,7 +89,7 @@ pub struct Account {
     /// Username of the first administrator; empty: `admin@localhost` with a one-time password.
     pub admin_email: String,
     /// His password, used only while that user does not exist.
-    pub admin_password: String,
+    pub admin_password: Secret,
 }
 
 /// `[cluster]`
@@ -124,7 +125,7 @@ pub struct Mtls {
     /// Client certificate, PEM text.
     pub cert_pem: String,
     /// Its key, PEM text.
-    pub key_pem: String,
+    pub key_pem: Secret,
     /// The authority trusted for decision makers, PEM text.
     pub ca_pem: String,
 }
@@ -170,7 +171,7 @@ impl Default for StateDir {
 impl Default for Keys {
     fn default() -> Self {
         Self {
-            rsa_private_key_pem: String::new(),
+            rsa_private_key_pem: Secret::default(),
             rsa_private_key_path: PathBuf::new(),
             dm_public_key_pem: String::new(),
             dm_public_key_path: PathBuf::new(),
@@ -187,7 +188,7 @@ impl Default for Mtls {
             enable: false,
             server_name: "localhost".into(),
             cert_pem: String::new(),
-            key_pem: String::new(),
+            key_pem: Secret::default(),
             ca_pem: String::new(),
         }
     }

@@ -54,7 +54,13 @@ struct Stamp {
 
 impl Scanner {
     pub(super) fn new(dir: &Path, listed_nodes: Vec<String>) -> Self {
-        Self { dir: dir.to_owned(), listed_nodes, files: BTreeMap::new(), understood: false, faults: BTreeSet::new() }
+        Self {
+            dir: dir.to_owned(),
+            listed_nodes,
+            files: BTreeMap::new(),
+            understood: false,
+            faults: BTreeSet::new(),
+        }
     }
 
     /// Looks at the folder and tells what it says.

@@ -108,7 +108,11 @@ async fn after_a_start_nothing_is_complete_before_every_file_was_understood() {
     fs::write(dir.path().join("b.yaml"), "nonsense: [").unwrap();
     let cluster = open(dir.path());
     let view = cluster.view();
-    assert_eq!((uids(&view), view.complete), (vec!["a"], false), "b may hold pods that a node has intents for");
+    assert_eq!(
+        (uids(&view), view.complete),
+        (vec!["a"], false),
+        "b may hold pods that a node has intents for"
+    );
     assert!(view.reason.as_ref().unwrap().starts_with("b.yaml: "), "{view:?}");
     fs::write(dir.path().join("b.yaml"), pod("b")).unwrap();
     let view = until(&cluster, |view| view.complete).await;
