@@ -34,7 +34,8 @@ pub struct Limits {
     pub body: Duration,
     /// From the end of the headers to the reply. Beyond: the handler is dropped and the caller gets 503.
     pub request: Duration,
-    /// How long a connection may stay open between requests, the time to take in a reply included.
+    /// How long a caller may take to take in a reply; and how long the connection may then stay open until the next
+    /// request.
     pub idle: Duration,
     /// How long requests in flight may go on after the server was asked to stop.
     pub drain: Duration,

@@ -47,7 +47,7 @@ pub(super) async fn run<A: Send + Sync + 'static>(
         let (shared, clock) = (Arc::clone(&shared), Arc::clone(&clock));
         async move {
             let response = request::answer(shared, peer, entry, incoming).await;
-            clock.request_ended();
+            clock.reply_made();
             Ok::<_, Infallible>(response)
         }
     });

@@ -2,7 +2,8 @@
 //!
 //! A connection costs its caller next to nothing, so a limit alone would let anyone fill it with silence and lock
 //! all others out. Therefore a full house is no reason to keep a new caller waiting while others only occupy their
-//! places: those that have waited longest for their caller are closed for him. A request in work is never cut off.
+//! places: those that have waited longest for their caller are closed for him. A request in work is never cut off, nor
+//! is a reply on its way while there is time to take it in.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

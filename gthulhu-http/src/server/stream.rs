@@ -1,4 +1,5 @@
-//! The bytes of a connection, on their way to hyper: the clock is told that some came, the framing is looked at.
+//! The bytes of a connection, on their way to hyper and from it: the clock is told that some came, that some go and
+//! that all have gone; the framing of what comes is looked at.
 
 use std::io;
 use std::pin::Pin;
@@ -36,11 +37,15 @@ impl AsyncRead for WatchedStream {
 
 impl AsyncWrite for WatchedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.clock.bytes_go();
         Pin::new(&mut self.stream).poll_write(cx, data)
     }
 
+    /// hyper asks for this only when none of its bytes are left.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.clock.bytes_gone();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -52,6 +57,7 @@ impl AsyncWrite for WatchedStream {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.clock.bytes_go();
         Pin::new(&mut self.stream).poll_write_vectored(cx, data)
     }
 

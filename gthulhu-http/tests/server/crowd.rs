@@ -6,13 +6,15 @@ use std::time::Duration;
 use gthulhu_http::limits::Limits;
 use gthulhu_http::testkit::TestServer;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::app::{App, connect, read_line_body, read_to_end, routes, soon};
+use crate::app::{App, LARGE, connect, read_line_body, read_to_end, routes, soon};
 
 /// Longer than any test; what ends a connection here is never its age.
 const EVER: Duration = Duration::from_secs(3600);
 const WAIT: &str = "GET /api/v1/wait HTTP/1.1\r\nHost: x\r\n\r\n";
 const GET_LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+const LARGE_REPLY: &str = "GET /api/v1/large HTTP/1.1\r\nHost: x\r\n\r\n";
 /// The head of a request and not all of its body.
 const SLOW: &str = "POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{";
 
@@ -63,6 +65,27 @@ async fn those_at_work_stay_and_the_next_one_waits_its_turn() {
     assert_eq!(soon(second).await.unwrap(), 200);
     assert_eq!(read_to_end(&mut first).await, "", "the first has given way");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_reply_that_is_being_taken_in_is_not_cut_off() {
+    for next in ["", "G"] {
+        let limits = Limits { connections: 1, ..patient() };
+        let app = App::new();
+        let server = TestServer::start_with(app.clone(), routes(), limits);
+        let mut first = connect(server.address(), &format!("{LARGE_REPLY}{next}")).await;
+        app.entered.acquire().await.unwrap().forget();
+        let client = server.client();
+        let mut second = tokio::spawn(async move { client.get("/health").await.status });
+        // Several times what is enough for a connection that only waits.
+        let early = timeout(Duration::from_millis(500), &mut second).await;
+        assert!(early.is_err(), "the second got the place of the first");
+
+        let reply = read_to_end(&mut first).await;
+        assert!(reply.len() > LARGE, "cut off after {} bytes", reply.len());
+        assert_eq!(soon(second).await.unwrap(), 200, "sent means waiting, and so the first gave way");
+        server.stop().await;
+    }
 }
 
 #[tokio::test]
