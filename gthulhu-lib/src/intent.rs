@@ -4,6 +4,7 @@
 //! values as the user wrote them, because answers echo them; [`Intent::effective`] is what acts.
 
 mod check;
+mod checker;
 pub mod digest;
 pub mod set;
 
@@ -18,6 +19,7 @@ pub use check::{
     COMMAND_REGEX_BYTES_MAX, Invalid, Limits, check_command_regex, check_execution_time, check_label_key,
     check_label_value, check_labels, check_namespace, check_priority,
 };
+pub use checker::{COMMAND_REGEXES_MAX, Checker};
 
 /// One strategy applied to one pod, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

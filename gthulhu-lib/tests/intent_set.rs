@@ -1,7 +1,7 @@
 //! Sets of intents: canonical whatever the order, and complete.
 
 use gthulhu_lib::intent::set::IntentSet;
-use gthulhu_lib::intent::{Intent, Limits};
+use gthulhu_lib::intent::{COMMAND_REGEXES_MAX, Intent, Limits};
 use gthulhu_lib::wire::IntentBody;
 use proptest::prelude::*;
 
@@ -77,6 +77,46 @@ fn a_fault_names_the_position_as_it_came() {
     assert_eq!(fault.field, "intents[1].commandRegex");
     let fault = IntentSet::check(vec![pod("")], &Limits::default()).unwrap_err();
     assert_eq!(fault.field, "intents[0].podID");
+}
+
+/// A pod of this number, with a regex of this number.
+fn with_regex(pod_number: usize, regex: usize) -> IntentBody {
+    IntentBody { command_regex: format!("r{regex}"), ..pod(&format!("{pod_number:05}")) }
+}
+
+#[test]
+fn one_distinct_regex_too_many_refuses_the_set_before_any_is_compiled() {
+    let mut bodies: Vec<_> = (0..COMMAND_REGEXES_MAX).map(|number| with_regex(number, number)).collect();
+    // Neither repeated regexes nor the empty one count.
+    bodies.extend([with_regex(0, 7), pod("b")]);
+    assert_eq!(check(bodies.clone()).len(), COMMAND_REGEXES_MAX + 2);
+    bodies.push(with_regex(0, COMMAND_REGEXES_MAX));
+    // This one would be the first fault, were it compiled.
+    bodies[0].command_regex = "(".to_owned();
+    let fault = IntentSet::check(bodies, &Limits::default()).unwrap_err();
+    assert_eq!(
+        fault.to_string(),
+        "intents[1026].commandRegex must be one of at most 1024 distinct regexes in a set"
+    );
+}
+
+#[test]
+fn what_is_split_off_at_the_bound_has_the_last_regexes_in_canonical_order() {
+    let intents = |numbers: &[(usize, usize)]| {
+        let bodies = numbers.iter().map(|&(pod, regex)| with_regex(pod, regex));
+        bodies.map(|body| Intent::check(body, &Limits::default()).unwrap()).collect::<IntentSet>()
+    };
+    let within: Vec<_> = (0..COMMAND_REGEXES_MAX).map(|number| (number, number)).collect();
+    let set = intents(&within);
+    assert_eq!(set.split_at_regex_bound(), (set, Vec::new()));
+
+    // Far behind in the order, but with a regex that is there already.
+    let within = [within, vec![(9_000, 3)]].concat();
+    let beyond = [(8_000, 1_024), (8_001, 1_025), (9_001, 1_024)];
+    let (stays, goes) = intents(&[&beyond[..], &within].concat()).split_at_regex_bound();
+    assert_eq!(stays, intents(&within));
+    assert_eq!(goes, intents(&beyond).as_slice());
+    assert_eq!(check(stays.to_wire()), stays);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 //! The order is total on contents: two sets with the same intents are equal, hash equally and are written
 //! equally, however they were put together. Duplicates stay: each counts.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Intent, Invalid, Limits, check_command_regex, digest};
+use super::checker::Admitted;
+use super::{COMMAND_REGEXES_MAX, Checker, Intent, Invalid, Limits, digest};
 use crate::wire::IntentBody;
 
 /// A node's intents, checked and in canonical order. Cloning is cheap.
@@ -18,22 +18,27 @@ pub struct IntentSet {
 impl IntentSet {
     /// Checks each of `bodies`; the first fault refuses the whole set. Its field is prefixed with the intent's
     /// position in the list as it came: `intents[3].priority`.
+    ///
+    /// More than [`COMMAND_REGEXES_MAX`] distinct regexes are refused before the first is compiled.
     pub fn check(bodies: Vec<IntentBody>, limits: &Limits) -> Result<Self, Invalid> {
-        // A set has many intents but few distinct regexes, and compiling one costs more than all other checks.
-        let mut compiled = HashSet::new();
-        bodies
-            .into_iter()
-            .enumerate()
-            .map(|(position, body)| {
-                let locate =
-                    |fault: Invalid| Invalid::new(format!("intents[{position}].{}", fault.field), fault.rule);
-                if !compiled.contains(&body.command_regex) {
-                    check_command_regex("commandRegex", &body.command_regex).map_err(locate)?;
-                    compiled.insert(body.command_regex.clone());
-                }
-                Intent::check_all_but_regex(body, *limits).map_err(locate)
-            })
-            .collect()
+        check_regex_count(&bodies)?;
+        let mut checker = Checker::new(*limits);
+        let check = |(position, body)| checker.check(body).map_err(|fault| located(position, fault));
+        bodies.into_iter().enumerate().map(check).collect()
+    }
+
+    /// Parts the set into what [`IntentSet::check`] takes, and the intents that make it too many distinct regexes: the
+    /// first ones in canonical order stay, each with all its intents.
+    #[must_use]
+    pub fn split_at_regex_bound(&self) -> (Self, Vec<Intent>) {
+        let mut admitted = Admitted::default();
+        let (within, beyond): (Vec<_>, Vec<_>) =
+            self.iter().partition(|intent| admitted.admit(intent.command_regex()));
+        if beyond.is_empty() {
+            return (self.clone(), Vec::new());
+        }
+        // What remains is still in order.
+        (Self { intents: within.into_iter().cloned().collect() }, beyond.into_iter().cloned().collect())
     }
 
     /// The intents in canonical order.
@@ -80,6 +85,21 @@ impl IntentSet {
     }
 }
 
+/// The distinct regexes are few enough to be compiled.
+fn check_regex_count(bodies: &[IntentBody]) -> Result<(), Invalid> {
+    let mut admitted = Admitted::default();
+    let rule = || format!("must be one of at most {COMMAND_REGEXES_MAX} distinct regexes in a set");
+    match bodies.iter().position(|body| !admitted.admit(&body.command_regex)) {
+        None => Ok(()),
+        Some(position) => Err(located(position, Invalid::new("commandRegex", rule()))),
+    }
+}
+
+/// The fault, with the position of its intent.
+fn located(position: usize, fault: Invalid) -> Invalid {
+    Invalid::new(format!("intents[{position}].{}", fault.field), fault.rule)
+}
+
 impl Default for IntentSet {
     /// The empty set.
     fn default() -> Self {
@@ -88,7 +108,8 @@ impl Default for IntentSet {
 }
 
 impl FromIterator<Intent> for IntentSet {
-    /// A set of intents that were checked one by one, given in any order.
+    /// A set of intents that were checked one by one, given in any order. How many distinct regexes they have is not
+    /// checked: see [`IntentSet::split_at_regex_bound`].
     fn from_iter<I: IntoIterator<Item = Intent>>(intents: I) -> Self {
         Self { intents: digest::canonical(intents).into() }
     }
