@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use gthulhu_http::{call::Call, error::HttpError, reply::Reply};
 use gthulhu_lib::{
-    intent::{digest::hex, set::IntentSet},
-    wire::{DeleteIntentsBody, IntentsBody, MerkleReply},
+    intent::{Limits, digest::hex, set::IntentSet},
+    wire::{DeleteIntentsBody, IntentBody, IntentsBody, MerkleReply},
 };
 use http::StatusCode;
+use tokio::{sync::Semaphore, task};
 
 use super::{App, BAD_BODY};
 use crate::{
@@ -19,13 +20,15 @@ use crate::{
 /// What whoever pushes without numbers, such as a manager written in Go, can do about the refusal.
 const UNNUMBERED: &str = "; push with both numbers, or set node.accept_unnumbered";
 
+/// Compiling the regexes of a hostile set keeps a processor busy for seconds: one at a time, whoever pushes.
+static CHECKING: Semaphore = Semaphore::const_new(1);
+
 /// `POST`: all or nothing. What is wrong with one intent refuses the whole set, and nothing is stored.
 pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Reply, HttpError> {
     let body: IntentsBody = call.json(BAD_BODY)?;
     let pair =
         Pair::parse(body.epoch, body.generation).map_err(|bad| HttpError::bad_request(bad.to_string()))?;
-    let intents = IntentSet::check(body.intents, &app.limits)
-        .map_err(|invalid| HttpError::unprocessable(invalid.field, invalid.rule))?;
+    let intents = checked(body.intents, app.limits).await?;
     let count = intents.len();
     app.node.push(intents, pair).await.map_err(|error| match (error, pair) {
         (NodeError::Superseded(held), None) => superseded(held, UNNUMBERED),
@@ -39,6 +42,18 @@ pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Re
         "a set of intents was pushed"
     );
     Ok(Reply::done())
+}
+
+/// The set, checked off the threads that serve connections.
+async fn checked(bodies: Vec<IntentBody>, limits: Limits) -> Result<IntentSet, HttpError> {
+    let turn = CHECKING.acquire().await.map_err(HttpError::internal)?;
+    let check = task::spawn_blocking(move || {
+        // The turn ends with the work, also when whoever asked for it has gone.
+        let _turn = turn;
+        IntentSet::check(bodies, &limits)
+    });
+    let outcome = check.await.map_err(HttpError::internal)?;
+    outcome.map_err(|invalid| HttpError::unprocessable(invalid.field, invalid.rule))
 }
 
 /// `DELETE`: by pod, by process, or all. It lasts until the next push: a manager that compares sees that the set was
@@ -83,4 +98,46 @@ fn refusal(error: NodeError, failed: &'static str) -> HttpError {
 fn superseded(held: Pair, remedy: &str) -> HttpError {
     let message = format!("this node holds epoch {}, generation {}{remedy}", held.epoch, held.generation);
     HttpError::conflict(message).with("heldEpoch", held.epoch).with("heldGeneration", held.generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::Future, pin::pin, sync::mpsc, task::Poll};
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn a_set_is_checked_off_the_threads_that_serve() {
+        let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let (release, held) = mpsc::channel::<()>();
+            let busy = task::spawn_blocking(move || held.recv());
+            let bad = vec![IntentBody { command_regex: "(".to_owned(), ..IntentBody::default() }];
+            let mut checking = pin!(checked(bad, Limits::default()));
+            // It has been asked for, and cannot be done while the only thread for such work is busy.
+            std::future::poll_fn(|context| {
+                assert!(checking.as_mut().poll(context).is_pending(), "checked by the thread that serves");
+                Poll::Ready(())
+            })
+            .await;
+            release.send(()).unwrap();
+            busy.await.unwrap().unwrap();
+            assert_eq!(checking.await.unwrap_err().status(), StatusCode::UNPROCESSABLE_ENTITY);
+        });
+    }
+
+    #[tokio::test]
+    async fn sets_are_checked_one_at_a_time() {
+        let turn = CHECKING.acquire().await.unwrap();
+        let mut checking = pin!(checked(Vec::new(), Limits::default()));
+        std::future::poll_fn(|context| {
+            assert!(checking.as_mut().poll(context).is_pending(), "checked out of turn");
+            Poll::Ready(())
+        })
+        .await;
+        drop(turn);
+        assert!(checking.await.unwrap().is_empty());
+    }
 }

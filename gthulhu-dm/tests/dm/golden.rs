@@ -166,6 +166,8 @@ async fn pushes_that_are_refused() {
     ] {
         golden().check(&format!("intents_push_bad_{name}"), &client.post(INTENTS, &with(field, value)).await);
     }
+    let many: Vec<_> = (0..=1024).map(|n| json!({"podID": WEB, "commandRegex": format!("r{n}")})).collect();
+    golden().check("intents_push_too_many_regexes", &client.post(INTENTS, &json!({"intents": many})).await);
     let problem = client.header("Accept", "application/problem+json").header("X-Request-ID", "req-1");
     golden().check("intents_push_problem", &problem.post(INTENTS, &with("priority", json!(21))).await);
     golden().check("merkle_of_nothing", &client.get(MERKLE).await);
