@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use toml::{Table, Value};
 
 use super::rules::PLACEHOLDER;
+use super::secret::is_secret;
 use super::{Configuration, Examined, Origins, Place};
 
 /// The whole configuration, or only what file and environment set.
@@ -104,8 +105,7 @@ fn is_section(value: &Value) -> bool {
     }
 }
 
-/// Whether this is a secret, or a text too long to be read. That a secret is not set is no secret.
+/// Whether this is a secret. That it is not set is none.
 fn is_hidden(key: &str, value: &Value) -> bool {
-    let named = ["password", "secret"].iter().any(|word| key.contains(word)) || key.ends_with("_pem");
-    named && value.as_str().is_some_and(|text| !text.is_empty())
+    is_secret(key) && value.as_str().is_some_and(|text| !text.is_empty())
 }

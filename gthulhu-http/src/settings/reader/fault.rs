@@ -6,6 +6,7 @@ use serde::de::{Error, Expected, Unexpected};
 
 use super::super::Mistake;
 use super::super::place::Place;
+use super::super::secret::is_secret;
 use super::{Source, words};
 
 /// What serde reports while values are read.
@@ -38,12 +39,6 @@ impl Fault {
         let discreet = format!(" must be {expected}");
         Fault { at: None, message: format!("{discreet}, not {found}"), discreet }
     }
-}
-
-/// Whether values of this key stay out of every message. Errs on the side of hiding.
-fn is_secret(key: &str) -> bool {
-    let last = key.rsplit('.').next().unwrap_or(key).to_lowercase();
-    ["password", "key", "pem", "secret", "token"].iter().any(|word| last.contains(word))
 }
 
 impl Error for Fault {
