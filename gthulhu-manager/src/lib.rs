@@ -34,7 +34,7 @@ use gthulhu_lib::intent::Limits;
 use tokio::sync::watch;
 
 use assemble::Parts;
-use service::{Rules, Service};
+use service::{Rules, STRATEGIES_PER_USER, Service};
 
 /// Serves until SIGTERM or Ctrl-C; an error is the reason why it could not start or had to stop.
 pub async fn serve(files: FileArgs) -> Result<(), Exit> {
@@ -43,11 +43,12 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     let keys = keyring::load(&config.key, &layout)?;
 
     let limits = Limits { accept_any_priority: config.limits.accept_any_priority };
+    let access_ttl = config.key.access_ttl.get();
     let assembled = assemble::assemble(Parts {
         store: start::store(&config, mongodb_section)?,
         cluster: start::cluster(&config)?,
         keys: &keys,
-        rules: Rules { access_ttl: config.key.access_ttl.get(), limits },
+        rules: Rules { access_ttl, limits, strategies_per_user: STRATEGIES_PER_USER },
         client: start::dm_client(&keys.dm, &config.key.client_id),
     });
     let mut manager = assembled.map_err(|error| Exit::from_error(exit::IO_ERROR, &error))?;

@@ -7,19 +7,23 @@
 //!   Service  <-- epochs, acks, "does it hold this?" -- driver
 //! ```
 
+mod screen;
+
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use gthulhu_lib::id::intent_id;
+use gthulhu_lib::intent::Limits;
 use gthulhu_lib::intent::set::IntentSet;
-use gthulhu_lib::intent::{Intent, Limits};
 use gthulhu_lib::wire::IntentBody;
 
 use crate::cluster::Cluster;
 use crate::domain::NodeAck;
 use crate::nodes::driver::{AckSink, EpochSource, NodeStatus, NodesHandle, PortError};
 use crate::service::Service;
-use crate::service::ports::{Desired, NodeStates};
+use crate::service::ports::NodeStates;
+
+use screen::Screen;
 
 /// What the nodes hold, as the service asks for it. Until the driver runs, nobody holds anything.
 #[derive(Default)]
@@ -78,14 +82,29 @@ impl AckSink for Ledger {
 /// Keeps the driver told, until it is aborted. Incomplete knowledge of the pods tells it nothing.
 pub async fn run(service: Arc<Service>, cluster: Arc<dyn Cluster>, nodes: NodesHandle, limits: Limits) {
     let (mut stored, mut seen) = (service.changed(), cluster.changed());
+    let mut screen = Screen::new(limits);
     loop {
         stored.mark_unchanged();
         seen.mark_unchanged();
         let worker = Arc::clone(&service);
-        match tokio::task::spawn_blocking(move || wanted(&worker, limits)).await {
-            Ok(Some(sets)) => nodes.desired(sets),
-            Ok(None) => tracing::debug!("the view of the cluster is not complete: nodes keep what they have"),
-            Err(error) => tracing::error!(%error, "intents could not be computed"),
+        let round = tokio::task::spawn_blocking(move || {
+            let sets = wanted(&worker, &mut screen);
+            (screen, sets)
+        });
+        match round.await {
+            Ok((kept, sets)) => {
+                screen = kept;
+                match sets {
+                    Some(sets) => nodes.desired(sets),
+                    None => {
+                        tracing::debug!("the view of the cluster is not complete: nodes keep what they have");
+                    }
+                }
+            }
+            Err(error) => {
+                screen = Screen::new(limits);
+                tracing::error!(%error, "intents could not be computed");
+            }
         }
         let alive = tokio::select! {
             changed = stored.changed() => changed.is_ok(),
@@ -98,48 +117,9 @@ pub async fn run(service: Arc<Service>, cluster: Arc<dyn Cluster>, nodes: NodesH
 }
 
 /// Every node's full set; `None` while pods may be missing from the view.
-fn wanted(service: &Service, limits: Limits) -> Option<HashMap<String, Arc<IntentSet>>> {
+fn wanted(service: &Service, screen: &mut Screen) -> Option<HashMap<String, Arc<IntentSet>>> {
     if let Err(error) = service.forget_vanished_pods() {
         tracing::warn!(%error, "exclusions of vanished pods stay for now");
     }
-    let desired: Desired = service.desired()?;
-    Some(desired.into_iter().map(|(node, bodies)| (node.clone(), checked(&node, bodies, limits))).collect())
-}
-
-/// The set as a node will check it. An intent that breaks a rule (its pod's labels are not what Kubernetes allows, or
-/// the limits were narrowed since its strategy was written) is left out by itself; the others of the node are kept.
-fn checked(node: &str, bodies: Vec<IntentBody>, limits: Limits) -> Arc<IntentSet> {
-    let set = IntentSet::check(bodies.clone(), &limits)
-        .unwrap_or_else(|_| bodies.into_iter().filter_map(|body| acceptable(node, body, limits)).collect());
-    Arc::new(set)
-}
-
-fn acceptable(node: &str, body: IntentBody, limits: Limits) -> Option<Intent> {
-    let pod = body.pod_name.clone();
-    Intent::check(body, &limits)
-        .inspect_err(|rule| tracing::warn!(node, pod, %rule, "an intent is left out"))
-        .ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_intent_that_breaks_a_rule_is_left_out_by_itself() {
-        let body = |pod: &str, priority| IntentBody {
-            pod_id: pod.into(),
-            pod_name: pod.into(),
-            k8s_namespace: "default".into(),
-            node_id: "n1".into(),
-            priority,
-            ..IntentBody::default()
-        };
-        let uids = |bodies: Vec<IntentBody>| {
-            let set = checked("n1", bodies, Limits::default());
-            set.iter().map(|intent| intent.pod_uid().to_owned()).collect::<Vec<_>>()
-        };
-        assert_eq!(uids(vec![body("a", 3), body("b", 21), body("c", 20)]), ["a", "c"]);
-        assert_eq!(uids(vec![body("b", 21)]), [""; 0]);
-    }
+    Some(screen.sets(service.desired()?))
 }

@@ -63,7 +63,12 @@ pub struct Rules {
     pub access_ttl: Duration,
     /// What a strategy may ask for.
     pub limits: Limits,
+    /// How many strategies one user may have.
+    pub strategies_per_user: usize,
 }
+
+/// The usual [`Rules::strategies_per_user`]: with one command regex each, no user alone makes a set that a node refuses.
+pub const STRATEGIES_PER_USER: usize = 1000;
 
 /// All operations of the manager. One per process, shared.
 pub struct Service {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use gthulhu_lib::derive::DerivedIntent;
 use gthulhu_lib::id::Id;
 use gthulhu_lib::intent::{
-    Limits, check_command_regex, check_execution_time, check_label_key, check_label_value, check_namespace,
-    check_priority,
+    Invalid, Limits, check_command_regex, check_execution_time, check_label_key, check_label_value,
+    check_namespace, check_priority,
 };
 use gthulhu_lib::selector::Selector;
 
@@ -53,7 +53,8 @@ pub struct StrategyStatus {
 }
 
 impl Service {
-    /// Stores a new strategy and returns its id. Without `allow_empty`, at least one pod must match now.
+    /// Stores a new strategy and returns its id. Without `allow_empty`, at least one pod must match now. Everyone has
+    /// at most [`Rules::strategies_per_user`](super::Rules::strategies_per_user).
     pub fn create_strategy(
         &self,
         grant: &Granted<StrategyCreate>,
@@ -73,6 +74,7 @@ impl Service {
         }
         self.world.mutate(|state| {
             allowed(&grant.again(state)?)?;
+            check_room(state, strategy.creator, self.rules.strategies_per_user)?;
             let document = Document::Strategy(strategy.clone());
             let entry = AuditEntry::created(&origin, "strategy.create", &document);
             Ok((Some(Batch::audited(entry).create(document)), strategy.id))
@@ -152,6 +154,15 @@ impl Service {
 /// The strategy, if it is there and `uid` made it.
 fn own(state: &State, id: Id, uid: Id) -> Option<&Stored<Strategy>> {
     state.strategies.get(&id).filter(|stored| stored.value.creator == uid).map(|stored| &**stored)
+}
+
+/// `uid` has fewer than `most` strategies.
+fn check_room(state: &State, uid: Id, most: usize) -> Result<(), Invalid> {
+    let own = state.strategies.values().filter(|stored| stored.value.creator == uid).count();
+    if own < most {
+        return Ok(());
+    }
+    Err(Invalid::new("strategies", format!("must be at most {most} for each user")))
 }
 
 fn in_scope(covered: bool) -> Result<(), ServiceError> {

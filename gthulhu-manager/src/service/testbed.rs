@@ -14,7 +14,9 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::ports::NodeStates;
-use super::{Claims, Granted, Needs, Rules, Service, ServiceError, StrategyInput, new_id};
+use super::{
+    Claims, Granted, Needs, Rules, STRATEGIES_PER_USER, Service, ServiceError, StrategyInput, new_id,
+};
 use crate::cluster::{Cluster, ClusterNode, ClusterView, NodeHealth};
 use crate::domain::{PasswordHash, Policy, Role, Status, User};
 use crate::store::audit::{Head, Origin};
@@ -100,7 +102,11 @@ impl Bed {
     fn open(dir: TempDir) -> Self {
         let store = Arc::new(RedbStore::open(&dir.path().join("manager.redb")).unwrap());
         let outside = Arc::new(Outside::default());
-        let rules = Rules { access_ttl: Duration::from_secs(3 * 3600), limits: Limits::default() };
+        let rules = Rules {
+            access_ttl: Duration::from_secs(3 * 3600),
+            limits: Limits::default(),
+            strategies_per_user: STRATEGIES_PER_USER,
+        };
         let service = Service::open(
             Arc::clone(&store) as _,
             Arc::clone(&outside) as _,

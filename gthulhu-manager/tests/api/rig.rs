@@ -38,6 +38,9 @@ pub(crate) static KEYS: LazyLock<Keyring> = LazyLock::new(|| Keyring {
 /// The nodes: one whose decision maker answers, one without, and one for each way to fail.
 pub(crate) const NODES: [&str; 5] = ["node-1", "node-bare", "node-hanging", "node-mumbling", "node-refusing"];
 
+/// Few, so that a test can have them all.
+pub(crate) const STRATEGIES_PER_USER: usize = 8;
+
 pub(crate) struct Rig {
     manager: Manager,
     server: TestServer,
@@ -76,7 +79,11 @@ impl Rig {
         people::settle(&store);
         let DmKey::Private(dm_key) = &KEYS.dm else { unreachable!("made above") };
         let options = ClientOptions { total: Duration::from_millis(500), ..ClientOptions::default() };
-        let rules = Rules { access_ttl: Duration::from_secs(3600), limits: Limits::default() };
+        let rules = Rules {
+            access_ttl: Duration::from_secs(3600),
+            limits: Limits::default(),
+            strategies_per_user: STRATEGIES_PER_USER,
+        };
         let client = DmClient::new(Client::new(options), Tokens::minted(dm_key, "manager-client"));
         let store = wrap(Arc::new(store));
         let mut manager = assemble(Parts { store, cluster, keys: &KEYS, rules, client }).unwrap();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::people::{ALICE, BOB, CAROL, DAVE, NOBODY};
-use crate::rig::{Rig, golden};
+use crate::rig::{Rig, STRATEGIES_PER_USER, golden};
 
 const STRATEGIES: &str = "/api/v1/strategies";
 const OWN: &str = "/api/v1/strategies/self";
@@ -79,6 +79,20 @@ async fn create() {
     // What was refused is not there.
     let listed = alice.get(OWN).await.json::<Value>();
     assert_eq!(listed["data"]["strategies"].as_array().unwrap().len(), 2, "{listed}");
+}
+
+#[tokio::test]
+async fn one_user_has_only_so_many() {
+    let rig = Rig::start();
+    let alice = rig.user(ALICE);
+    let mut last = String::new();
+    for _ in 0..STRATEGIES_PER_USER {
+        last = rig.create(&alice, &web()).await;
+    }
+    golden("strategy-too-many", &alice.post(STRATEGIES, &web()).await);
+    rig.create(&rig.user(BOB), &web()).await;
+    assert_eq!(alice.delete(STRATEGIES, &json!({"strategyId": last})).await.status, 200);
+    rig.create(&alice, &web()).await;
 }
 
 #[tokio::test]

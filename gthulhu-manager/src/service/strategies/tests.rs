@@ -208,3 +208,17 @@ fn strategies_are_listed_oldest_first() {
     assert_eq!(ids, expected);
     assert_eq!(bed.login(ADMIN).uid, listed[0].creator.to_string());
 }
+
+#[test]
+fn one_user_has_only_so_many_and_may_still_change_them() {
+    let mut bed = Bed::new();
+    bed.service.rules.strategies_per_user = 2;
+    let ids = [bed.create(app("web")).unwrap(), bed.create(app("web")).unwrap()];
+    let refused = bed.create(app("web")).unwrap_err();
+    assert_eq!(refused.to_string(), "strategies must be at most 2 for each user");
+    assert!(matches!(refused.kind(), ErrorKind::Unprocessable { field, .. } if field == "strategies"));
+    assert_eq!(listed(&bed).len(), 2);
+    bed.service.update_strategy(&bed.admin(), "", ids[0], app("db"), false).unwrap();
+    bed.service.delete_strategy(&bed.admin(), "", ids[1]).unwrap();
+    bed.create(app("web")).unwrap();
+}
