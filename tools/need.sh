@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 . tools/paths.sh
 
 deny_version=0.20.2
+fuzz_version=0.13.2
 rust_version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 missing=()
 
@@ -15,6 +16,12 @@ packages() {
     [ "$1" = build ] && return
     command -v curl >/dev/null || echo "curl ca-certificates"
     command -v patch >/dev/null || echo patch
+    # What the tests do to real programs: failing system calls, other clocks, another judge of certificates.
+    command -v strace >/dev/null || echo strace
+    compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null || echo libfaketime
+    command -v openssl >/dev/null || echo openssl
+    # libFuzzer is C++.
+    command -v c++ >/dev/null || echo g++
 }
 
 # Installs the packages, or notes them as missing and fails.
@@ -49,11 +56,12 @@ component() {
     missing+=("cargo $1 (rustup component add $2)")
 }
 
-deny() {
-    cargo deny --version >/dev/null 2>&1 && return
-    echo "building cargo-deny $deny_version once, into $tools_cache"
-    cargo install cargo-deny --version "=$deny_version" --locked --quiet --root "$tools_cache" && return
-    missing+=("cargo-deny (cargo install cargo-deny --version =$deny_version --locked)")
+# Builds PROGRAM VERSION, a subcommand of cargo, where it is out of everybody's way.
+subcommand() {
+    cargo "${1#cargo-}" --version >/dev/null 2>&1 && return
+    echo "building $1 $2 once, into $tools_cache"
+    cargo install "$1" --version "=$2" --locked --quiet --root "$tools_cache" && return
+    missing+=("$1 (cargo install $1 --version =$2 --locked)")
 }
 
 # shellcheck disable=SC2046 # the words are package names
@@ -62,7 +70,8 @@ rust
 if [ "$1" = test ] && [ ${#missing[@]} -eq 0 ]; then
     component fmt rustfmt
     component clippy clippy
-    deny
+    subcommand cargo-deny "$deny_version"
+    subcommand cargo-fuzz "$fuzz_version"
 fi
 if [ ${#missing[@]} -gt 0 ]; then
     printf 'missing: %s\n' "${missing[@]}" >&2

@@ -41,6 +41,7 @@ stage deny 20 tools/deny.sh
 stage build 150 cargo build --workspace --all-targets --quiet
 stage tests 180 cargo test --workspace --lib --bins --tests --no-fail-fast --quiet -- --show-output
 stage doctests 60 cargo test --workspace --doc --no-fail-fast --quiet
+stage fuzz 120 tools/fuzz.sh 20
 
 printf '\n'
 printf '%s\n' "${stages[@]}"

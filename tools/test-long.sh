@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# The long forms of what `make test` runs in small, one line each: the variable that sets the size, and the suite.
+# FUZZ_SECONDS: per fuzz target (3600). Prints the seconds of each stage; fails if one of them failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+. tools/paths.sh
+
+failed=0
+stages=()
+
+# stage NAME COMMAND...
+stage() {
+    local name=$1 begun=$SECONDS state=ok
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" || { state=FAILED && failed=$((failed + 1)); }
+    stages+=("$(printf '%-10s %6d s  %s' "$name" $((SECONDS - begun)) "$state")")
+}
+
+stage damage env GTHULHU_FLIPS=100000 cargo test --quiet -p gthulhu-manager --lib damage -- --show-output
+stage powercuts env GTHULHU_CUTS=100000 cargo test --quiet -p gthulhu-manager --lib powercuts -- --show-output
+stage kills env GTHULHU_KILLS=100 GTHULHU_FAULTS=1 cargo test --quiet -p gthulhu-manager -p gthulhu-dm --test crash -- --show-output
+stage hostile env GTHULHU_CROWD=9000 GTHULHU_PATIENCE=1 cargo test --quiet -p gthulhu-manager --test hostile -- --show-output
+stage reuse env GTHULHU_REUSES=10000 cargo test --quiet -p gthulhu-lib --test real_processes -- --show-output
+stage fuzz tools/fuzz.sh "${FUZZ_SECONDS:-3600}"
+
+printf '\n'
+printf '%s\n' "${stages[@]}"
+[ "$failed" -eq 0 ]
