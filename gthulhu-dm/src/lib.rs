@@ -48,7 +48,7 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
     ready.remark();
     let config = ready.config;
     let tokens = Tokens::new(&config::key::load(&config.token)?, &config.token);
-    let identity = Identity::of_this_machine(&config.node, settings::environment);
+    let identity = Identity::of_this_machine(&config.node, |name| std::env::var(name).ok());
     let metrics = Metrics::new(&identity.machine_id, config.metrics.compat_names)
         .map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
 

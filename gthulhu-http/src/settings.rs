@@ -25,6 +25,7 @@ mod secret;
 mod show;
 mod syntax;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -108,9 +109,10 @@ pub struct Settings<T> {
     pub mistakes: Vec<Mistake>,
 }
 
-/// The process's own environment, for [`locate`] and [`load`].
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+/// The process's own environment, for everything here that reads files. A value need not be text: one that is not, is a
+/// mistake and not a variable that was not set.
+pub fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 /// Reads the file at `path` and lays the environment over it; what neither names has its default.
@@ -120,21 +122,19 @@ pub fn environment(name: &str) -> Option<String> {
 pub fn load<T: DeserializeOwned + Serialize + Default>(
     prefix: &str,
     path: &Path,
-    env: impl Fn(&str) -> Option<String>,
+    env: impl Fn(&str) -> Option<OsString>,
 ) -> Result<T, SettingsError> {
-    parse(prefix, &path.display().to_string(), &text_of(path)?, env)
+    without_mistakes(overlaid(prefix, &path.display().to_string(), &text_of(path)?, &env)?)
 }
 
-/// As [`load`], for a text already in memory; `file` is its name in messages.
+/// As [`load`], for a text already in memory and variables that are text; `file` is the text's name in messages.
 pub fn parse<T: DeserializeOwned + Serialize + Default>(
     prefix: &str,
     file: &str,
     text: &str,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<T, SettingsError> {
-    let Settings { value, mistakes, .. } = read(prefix, file, text, env)?;
-    let more = mistakes.len().saturating_sub(1);
-    mistakes.into_iter().next().map_or(Ok(value), |first| Err(SettingsError::Wrong { first, more }))
+    without_mistakes(read(prefix, file, text, env)?)
 }
 
 /// As [`parse`], but goes on after a mistake, to find them all.
@@ -144,8 +144,23 @@ pub fn read<T: DeserializeOwned + Serialize + Default>(
     text: &str,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<Settings<T>, SettingsError> {
+    overlaid(prefix, file, text, &|name| env(name).map(OsString::from))
+}
+
+fn without_mistakes<T>(settings: Settings<T>) -> Result<T, SettingsError> {
+    let Settings { value, mistakes, .. } = settings;
+    let more = mistakes.len().saturating_sub(1);
+    mistakes.into_iter().next().map_or(Ok(value), |first| Err(SettingsError::Wrong { first, more }))
+}
+
+fn overlaid<T: DeserializeOwned + Serialize + Default>(
+    prefix: &str,
+    file: &str,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Settings<T>, SettingsError> {
     let known = serde_json::to_value(T::default()).map_err(SettingsError::Default)?;
-    let source = reader::Source::new(prefix, file, text, &env);
+    let source = reader::Source::new(prefix, file, text, env);
     let (table, errors) = toml::de::DeTable::parse_recoverable(text);
     let syntax = syntax::Syntax::new(&source, &errors);
     let (value, origins, mut mistakes) = reader::read(&source, table.get_ref(), &known);

@@ -1,11 +1,12 @@
 //! A whole configuration looked at before anything is done with it: the same look for `serve` and for `config check`.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{FileArgs, Finding, Level, Mistake, Origins, Place, SettingsError, locate, read, text_of};
+use super::{FileArgs, Finding, Level, Mistake, Origins, Place, SettingsError, locate, overlaid, text_of};
 use crate::exit::{self, Exit};
 
 /// The configuration of one program.
@@ -49,9 +50,9 @@ pub struct Ready<C> {
 /// Looks at the configuration file at `path` and at the environment.
 pub fn examine<C: Configuration>(
     path: &Path,
-    env: impl Fn(&str) -> Option<String>,
+    env: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Examined<C>, SettingsError> {
-    let settings = read::<C>(C::PREFIX, &path.display().to_string(), &text_of(path)?, env)?;
+    let settings = overlaid::<C>(C::PREFIX, &path.display().to_string(), &text_of(path)?, &env)?;
     let (config, origins, mistakes) = (settings.value, settings.origins, settings.mistakes);
     // A text that is not TOML is only half a configuration; what it lacks may be in the other half.
     let whole = mistakes.iter().all(|mistake| !mistake.key.is_empty());
@@ -89,7 +90,7 @@ fn covers(mistake: &str, key: &str) -> bool {
 /// Finds, reads and examines the configuration; anything but warnings and notes is the end.
 pub fn for_serving<C: Configuration>(
     args: &FileArgs,
-    env: impl Fn(&str) -> Option<String>,
+    env: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Ready<C>, Exit> {
     let path = locate(C::PREFIX, C::NAME, args, &env)?;
     let examined = examine::<C>(&path, &env)?;

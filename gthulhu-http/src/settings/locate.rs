@@ -1,5 +1,6 @@
 //! Which file is the configuration.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::SettingsError;
@@ -29,17 +30,18 @@ pub fn locate(
     prefix: &str,
     default_name: &str,
     args: &FileArgs,
-    env: impl Fn(&str) -> Option<String>,
+    env: impl Fn(&str) -> Option<OsString>,
 ) -> Result<PathBuf, SettingsError> {
     if let Some(file) = &args.config {
         return Ok(file.clone());
     }
     let set = |name: &str| env(&format!("{prefix}_{name}")).filter(|value| !value.is_empty());
-    let name =
-        set("CONFIG_NAME").or_else(|| args.config_name.clone()).unwrap_or_else(|| default_name.to_owned());
+    let asked = set("CONFIG_NAME").or_else(|| args.config_name.clone().map(OsString::from));
+    let mut name = asked.unwrap_or_else(|| default_name.into());
+    name.push(".toml");
     let asked = set("CONFIG_DIR_PATH").map(PathBuf::from).or_else(|| args.config_dir.clone());
     let dirs = asked.into_iter().chain(DEFAULT_DIRS.map(PathBuf::from));
-    let looked: Vec<PathBuf> = dirs.map(|dir| dir.join(format!("{name}.toml"))).collect();
+    let looked: Vec<PathBuf> = dirs.map(|dir| dir.join(&name)).collect();
     match looked.iter().find(|path| path.exists()) {
         Some(path) => Ok(path.clone()),
         None => Err(SettingsError::NotFound { looked }),

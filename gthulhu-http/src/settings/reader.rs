@@ -13,6 +13,7 @@ mod words;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 
 use serde::de::DeserializeOwned;
 use toml::de::DeTable;
@@ -33,11 +34,11 @@ pub(super) struct Source<'a> {
     /// The file's content, for lines and columns.
     pub(super) text: &'a str,
     /// Looks up a variable.
-    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) env: &'a dyn Fn(&str) -> Option<OsString>,
     /// Keys whose values are wrong, left out in the next reading.
     skipped: RefCell<BTreeSet<String>>,
-    /// Unknown keys by their place: a second reading finds them again.
-    unknown: RefCell<BTreeMap<Place, Mistake>>,
+    /// Unknown keys and variables that are no text, by their place: a second reading finds them again.
+    noted: RefCell<BTreeMap<Place, Mistake>>,
     origins: RefCell<Origins>,
 }
 
@@ -69,7 +70,7 @@ pub(super) fn read<T: DeserializeOwned + Default>(
             break T::default();
         }
     };
-    wrong.extend(source.unknown.take().into_values());
+    wrong.extend(source.noted.take().into_values());
     (value, source.origins.take(), wrong)
 }
 
@@ -78,10 +79,10 @@ impl<'a> Source<'a> {
         prefix: &'a str,
         file: &'a str,
         text: &'a str,
-        env: &'a dyn Fn(&str) -> Option<String>,
+        env: &'a dyn Fn(&str) -> Option<OsString>,
     ) -> Source<'a> {
-        let (skipped, unknown, origins) = <_>::default();
-        Source { prefix, file, text, env, skipped, unknown, origins }
+        let (skipped, noted, origins) = <_>::default();
+        Source { prefix, file, text, env, skipped, noted, origins }
     }
 
     /// The place of a byte offset.
@@ -93,7 +94,7 @@ impl<'a> Source<'a> {
     }
 
     /// The variable that sets a key, and its value unless that is empty.
-    fn variable(&self, path: &str) -> Option<(String, String)> {
+    fn variable(&self, path: &str) -> Option<(String, OsString)> {
         let name = format!("{}_{}", self.prefix, path.replace('.', "_").to_uppercase());
         let value = (self.env)(&name).filter(|value| !value.is_empty())?;
         Some((name, value))
@@ -103,8 +104,9 @@ impl<'a> Source<'a> {
         self.skipped.borrow().contains(path)
     }
 
-    fn note_unknown(&self, mistake: Mistake) {
-        self.unknown.borrow_mut().insert(mistake.place.clone(), mistake);
+    /// Keeps a mistake that is no reason to stop reading.
+    fn note(&self, mistake: Mistake) {
+        self.noted.borrow_mut().insert(mistake.place.clone(), mistake);
     }
 }
 

@@ -4,6 +4,7 @@ mod examined;
 mod mistakes;
 
 use std::collections::{BTreeMap, HashMap};
+use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -192,7 +193,7 @@ fn files_are_found_by_flag_variable_and_directory() {
     let empty = tempfile::tempdir().unwrap();
     let text = |path: &Path| path.display().to_string();
     let find = |args: &FileArgs, env: &[(&str, String)]| {
-        locate("DM", "dm_config", args, |name| Some(env.iter().find(|pair| pair.0 == name)?.1.clone()))
+        locate("DM", "dm_config", args, |name| Some(env.iter().find(|pair| pair.0 == name)?.1.clone().into()))
     };
 
     let args = FileArgs { config_dir: Some(dir.path().into()), ..FileArgs::default() };
@@ -215,6 +216,45 @@ fn files_are_found_by_flag_variable_and_directory() {
 
     let args = FileArgs { config: Some("exactly/this".into()), ..args };
     assert_eq!(find(&args, &env).unwrap(), Path::new("exactly/this"));
+}
+
+#[test]
+fn a_file_may_be_named_by_bytes_that_are_no_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let odd = dir.path().join(OsString::from_vec(b"caf\xe9".to_vec()));
+    std::fs::create_dir(&odd).unwrap();
+    std::fs::write(odd.join("dm_config.toml"), "").unwrap();
+    let env = |name: &str| (name == "DM_CONFIG_DIR_PATH").then(|| odd.clone().into_os_string());
+    let found = locate("DM", "dm_config", &FileArgs::default(), env).unwrap();
+    assert_eq!(found, odd.join("dm_config.toml"));
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_a_mistake_if_it_is_one_of_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dm.toml");
+    std::fs::write(&path, "[server]\nhost = \":9\"\nport = 7\n").unwrap();
+    let bytes = || OsString::from_vec(b"987654\xff".to_vec());
+    for (name, message) in [
+        ("DM_SERVER_HOST", Some("`server.host` must be text in UTF-8")),
+        ("DM_SERVER_PROBE_HOST", Some("`server.probe_host` must be text in UTF-8")),
+        ("DM_SERVER_TLS_ENABLE", Some("`server.tls.enable` must be text in UTF-8")),
+        ("DM_ACCOUNT_ADMIN_PASSWORD", Some("`account.admin_password` must be text in UTF-8")),
+        ("DM_SERVER_HOME", None),
+        ("MANAGER_SERVER_HOST", None),
+        ("LS_COLORS", None),
+    ] {
+        let loaded = load::<Config>("DM", &path, |asked| (asked == name).then(bytes));
+        let said = loaded.map(|config| config.server.port).map_err(|error| error.to_string());
+        assert_eq!(said, message.map_or(Ok(7), |message| Err(format!("{name}: {message}"))));
+    }
+    // The rest is read, and what the variable should have beaten is not taken instead of it.
+    let env = |name: &str| (name == "DM_SERVER_HOST").then(bytes);
+    let Settings { value, mistakes, .. } =
+        overlaid::<Config>("DM", "f", "[server]\nhost = \":9\"\nport = true\nmax = 5\n", &env).unwrap();
+    let keys: Vec<&str> = mistakes.iter().map(|mistake| mistake.key.as_str()).collect();
+    assert_eq!(keys, ["server.port", "server.host"], "each is told once");
+    assert_eq!((value.server.host.as_str(), value.server.max), (":8080", 5));
 }
 
 #[test]

@@ -46,11 +46,7 @@ impl<'a> Section<'a> {
                 }
                 None => format!("unknown key `{unknown}`; {}", self.known_keys(fields)),
             };
-            self.source.note_unknown(Mistake {
-                place: self.source.place(key.span().start),
-                key: unknown,
-                message,
-            });
+            self.source.note(Mistake { place: self.source.place(key.span().start), key: unknown, message });
         }
     }
 
@@ -79,8 +75,14 @@ impl<'a> Section<'a> {
             }
             return Some(Item::Section(Section { path, table, at, known, ..*self }));
         }
-        if let Some((name, text)) = self.by_env.then(|| self.source.variable(&path)).flatten() {
+        if let Some((name, value)) = self.by_env.then(|| self.source.variable(&path)).flatten() {
             origins.value(&path, Place::Variable(name.clone()));
+            let Ok(text) = value.into_string() else {
+                // It was meant to beat the file, so the file's value is not what was meant either.
+                let message = format!("`{path}` must be text in UTF-8");
+                self.source.note(Mistake { place: Place::Variable(name), key: path, message });
+                return None;
+            };
             return Some(Item::Env(EnvValue { name, path, text }));
         }
         let value = in_file?;

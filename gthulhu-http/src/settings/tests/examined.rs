@@ -47,7 +47,7 @@ impl Place {
     }
 
     fn examined(&self) -> Examined<Config> {
-        examine(&self.file(), |name| self.env.get(name).cloned()).unwrap()
+        examine(&self.file(), |name| self.env.get(name).map(OsString::from)).unwrap()
     }
 
     /// Exit code and output of `config check`, with `F` for the file.
@@ -69,7 +69,7 @@ impl Place {
 
     fn serve(&self) -> Result<(), String> {
         let args = FileArgs { config: Some(self.file()), ..FileArgs::default() };
-        let ready = for_serving::<Config>(&args, |name| self.env.get(name).cloned());
+        let ready = for_serving::<Config>(&args, |name| self.env.get(name).map(OsString::from));
         ready.map(drop).map_err(|exit| {
             assert_eq!(exit.code, exit::CONFIG);
             exit.message.replace(&self.file().display().to_string(), "F")
