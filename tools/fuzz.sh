@@ -33,7 +33,10 @@ run() {
     echo "${count:-0} $state" >"$work/$target.result"
 }
 
-trap 'kill $(jobs -rp) 2>/dev/null || true' EXIT
+# What the targets write goes to memory where there is such a place, and away at the end.
+TMPDIR=$(mktemp -d -p "$([ -d /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")")
+export TMPDIR
+trap 'kill $(jobs -rp) 2>/dev/null || true; rm -rf "$TMPDIR"' EXIT
 for target in "${targets[@]}"; do
     while [ "$(jobs -rp | wc -l)" -ge "${FUZZ_JOBS:-2}" ]; do wait -n || true; done
     run "$target" &

@@ -6,6 +6,8 @@
 //! never gets away.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use gthulhu_lib::process::cgroup::{OwnDepth, Placement, Refusal, Roots};
 use libfuzzer_sys::fuzz_target;
 
@@ -31,14 +33,33 @@ fuzz_target!(|data: &[u8]| {
     if let Some((&first, suffix)) = data.split_first() {
         // The kernel allows no newline in a cgroup's name, and no cgroup named `..`.
         if !suffix.contains(&b'\n') && suffix.split(|&byte| byte == b'/').all(|name| name != b"..") {
-            appended(OWN[usize::from(first) % OWN.len()], suffix);
+            appended(&APPENDED[usize::from(first) % OWN.len()], suffix);
         }
     }
 });
 
+/// As seen from the host, and from four levels below it.
+static HOST_AND_BELOW: LazyLock<[Roots; 2]> = LazyLock::new(|| ["/", "/../../../.."].map(roots));
+
+/// For each of [`OWN`], its path and how the one who looks sees it.
+static APPENDED: LazyLock<[(String, Roots); 4]> = LazyLock::new(|| {
+    OWN.map(|(shape, init)| {
+        let path = shape.replace("{_}", &POD.replace('-', "_")).replace("{-}", POD).replace("{C}", CONTAINER);
+        (path, roots(init))
+    })
+});
+
+/// As seen by one to whom init shows this path.
+fn roots(init: &str) -> Roots {
+    learnt(format!("0::{init}\n").as_bytes())
+}
+
+fn learnt(text: &[u8]) -> Roots {
+    Roots::new(Some("/odd.slice/odd-pods.slice"), OwnDepth::learn([text])).expect("the root is a path")
+}
+
 fn any_text(text: &[u8]) {
-    for own in [OwnDepth::default(), OwnDepth::learn([text]), OwnDepth::learn([&b"0::/../../../..\n"[..]])] {
-        let roots = Roots::new(Some("/odd.slice/odd-pods.slice"), own).expect("the root is a path");
+    for roots in HOST_AND_BELOW.iter().chain([&learnt(text)]) {
         let Placement::Pod { uid, container } = roots.place(text) else { continue };
         let digits = uid.bytes().filter(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count();
         assert_eq!(digits, 32, "{uid}");
@@ -59,10 +80,7 @@ fn any_text(text: &[u8]) {
     }
 }
 
-fn appended((shape, init): (&str, &str), suffix: &[u8]) {
-    let own = shape.replace("{_}", &POD.replace('-', "_")).replace("{-}", POD).replace("{C}", CONTAINER);
-    let roots = Roots::new(None, OwnDepth::learn([format!("0::{init}\n").as_bytes()]))
-        .expect("no root is configured");
+fn appended((own, roots): &(String, Roots), suffix: &[u8]) {
     let text = [format!("0::{own}/").as_bytes(), suffix, b"\n"].concat();
     match roots.place(&text) {
         Placement::Pod { uid, container } => {

@@ -6,19 +6,13 @@
 #![no_main]
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use gthulhu_dm::state::{CORRUPT, FILE, Found, State, StateFile, format};
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 
-static DIR: LazyLock<TempDir> = LazyLock::new(|| {
-    // In memory where there is such a place.
-    let memory = PathBuf::from("/dev/shm");
-    let dir = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
-    dir.expect("a temporary directory can be made")
-});
+static DIR: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("a temporary directory can be made"));
 
 fuzz_target!(|data: &[u8]| {
     let Some((kind, rest)) = data.split_first() else { return };

@@ -6,7 +6,6 @@
 #![no_main]
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use gthulhu_lib::process::cgroup::{OwnDepth, Placement, Roots};
@@ -20,10 +19,7 @@ const TID: u32 = 4243;
 const POD: &str = "20da609e-6973-4463-a1e3-1b0b4f33cb1e";
 
 static TREE: LazyLock<TempDir> = LazyLock::new(|| {
-    // In memory where there is such a place.
-    let memory = PathBuf::from("/dev/shm");
-    let dir = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
-    let dir = dir.expect("a temporary directory can be made");
+    let dir = TempDir::new().expect("a temporary directory can be made");
     fs::create_dir_all(dir.path().join(format!("{PID}/task/{TID}"))).expect("it can be filled");
     fs::create_dir(dir.path().join(TID.to_string())).expect("it can be filled");
     dir

@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::panic::catch_unwind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{LazyLock, Mutex};
 
 use gthulhu_lib::id::Id;
@@ -47,10 +47,7 @@ static MADE: LazyLock<Made> = LazyLock::new(|| {
             *said = panic.to_string();
         }
     }));
-    // In memory where there is such a place.
-    let memory = PathBuf::from("/dev/shm");
-    let dir = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
-    let dir = dir.expect("a temporary directory can be made");
+    let dir = TempDir::new().expect("a temporary directory can be made");
     let path = dir.path().join("whole.redb");
     let store = RedbStore::open(&path).expect("a store can be made");
     for n in 0..6 {
