@@ -1,0 +1,2 @@
+//! Loads and latency probes that schedulers are judged by.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The sched_ext scheduler: makes strategies true in the kernel.
