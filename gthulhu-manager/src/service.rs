@@ -40,7 +40,7 @@ use crate::domain::NodeAck;
 use crate::store::{Store, StoreError};
 
 pub use access::{
-    Caller, Granted, IntentDelete, IntentRead, Needs, PodPidRead, StrategyCreate, StrategyDelete,
+    AuditRead, Caller, Granted, IntentDelete, IntentRead, Needs, PodPidRead, StrategyCreate, StrategyDelete,
     StrategyRead, StrategyUpdate,
 };
 pub use bootstrap::{BootstrapError, Bootstrapped, DEFAULT_ADMIN};

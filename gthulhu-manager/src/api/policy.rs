@@ -30,7 +30,7 @@ impl Policy<App> for Session {
     }
 
     fn admit(&self, app: &App, head: &Head) -> Result<Caller, HttpError> {
-        Ok(app.service.caller(&claims(app, head)?)?)
+        Ok(app.service.caller(&claims(app, head)?)?.seen_from(head.peer.ip()))
     }
 }
 
@@ -42,7 +42,7 @@ impl<K: Needs> Policy<App> for Permitted<K> {
     }
 
     fn admit(&self, app: &App, head: &Head) -> Result<Granted<K>, HttpError> {
-        Ok(app.service.grant(&claims(app, head)?)?)
+        Ok(app.service.grant(&claims(app, head)?)?.seen_from(head.peer.ip()))
     }
 }
 

@@ -5,6 +5,17 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// What a permission is about, and so what a policy can confine it to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// Users, or what belongs to one: `self` can confine it.
+    pub somebody: bool,
+    /// Pods: their namespace can.
+    pub pods: bool,
+    /// Strategies: their namespace can.
+    pub strategies: bool,
+}
+
 /// A key that is not one of [`Permission::ALL`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown permission key `{0}`")]
@@ -53,6 +64,26 @@ permissions! {
     IntentDelete "schedule_intent.delete" "Delete intents",
     PodPidRead "pod_pid_mapping.read" "List nodes and the processes of their pods",
     StrategyUpdate "schedule_strategy.update" "Change strategies",
+    AuditRead "audit.read" "Read the audit trail",
+}
+
+impl Permission {
+    /// What it is about. A permission that is not named here is about nothing that could confine it.
+    pub const fn about(self) -> About {
+        match self {
+            Self::UserPasswordReset | Self::UserPermissionUpdate | Self::UserRead => {
+                About { somebody: true, pods: false, strategies: false }
+            }
+            Self::StrategyRead
+            | Self::StrategyCreate
+            | Self::StrategyUpdate
+            | Self::StrategyDelete
+            | Self::IntentRead
+            | Self::IntentDelete => About { somebody: true, pods: true, strategies: true },
+            Self::PodPidRead => About { somebody: false, pods: true, strategies: false },
+            _ => About { somebody: false, pods: false, strategies: false },
+        }
+    }
 }
 
 impl fmt::Display for Permission {
@@ -94,7 +125,7 @@ mod tests {
         let expected = "user.create user.password.reset user.permission.update user.read role.create role.delete \
             role.update role.read permission.read schedule_strategy.read schedule_strategy.create \
             schedule_intent.read schedule_strategy.delete schedule_intent.delete pod_pid_mapping.read \
-            schedule_strategy.update";
+            schedule_strategy.update audit.read";
         assert_eq!(keys, expected.split_whitespace().collect::<Vec<_>>());
         for permission in Permission::ALL {
             assert_eq!(permission.key().parse(), Ok(*permission));

@@ -3,7 +3,7 @@
 use gthulhu_lib::id::Id;
 use serde::{Deserialize, Serialize};
 
-use super::PasswordHash;
+use super::{ADMIN_ROLE, PasswordHash};
 
 /// One who may log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,19 @@ pub struct User {
     pub updated_ms: i64,
     /// Who made him; absent for the user of the first start.
     pub creator: Option<Id>,
+}
+
+impl User {
+    /// The same user after a change of what he may do: every token he has is revoked.
+    #[must_use]
+    pub fn revoked(&self, now_ms: i64) -> Self {
+        Self { token_version: self.token_version.saturating_add(1), updated_ms: now_ms, ..self.clone() }
+    }
+
+    /// May he log in and administer?
+    pub fn is_admin(&self) -> bool {
+        self.status != Status::Inactive && self.roles.iter().any(|role| role == ADMIN_ROLE)
+    }
 }
 
 /// What a user may do. On the wire and in the store this is a number.

@@ -5,12 +5,13 @@
 //! right to make it away.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 
 use gthulhu_lib::id::Id;
 
 use super::session::{Claims, Session};
 use super::state::State;
-use super::{Service, ServiceError, now_ms};
+use super::{Service, ServiceError};
 use crate::domain::{Permission, Policy};
 use crate::store::audit::Origin;
 
@@ -42,6 +43,8 @@ markers! {
     IntentDelete
     /// To see nodes and the processes of pods.
     PodPidRead
+    /// To read the audit trail.
+    AuditRead
 }
 
 /// A user with a valid session, who may still have to change his password.
@@ -78,8 +81,14 @@ impl Caller {
         self.session.uid
     }
 
+    /// The same caller, in a request from this address.
+    #[must_use]
+    pub fn seen_from(self, from: IpAddr) -> Self {
+        Self { session: self.session.seen_from(from) }
+    }
+
     pub(super) fn origin(&self, request_id: &str) -> Origin {
-        origin(self.session.uid, request_id)
+        self.session.origin(request_id)
     }
 }
 
@@ -115,13 +124,15 @@ impl<K: Needs> Granted<K> {
         }
     }
 
-    pub(super) fn origin(&self, request_id: &str) -> Origin {
-        origin(self.session.uid, request_id)
+    /// The same grant, in a request from this address.
+    #[must_use]
+    pub fn seen_from(self, from: IpAddr) -> Self {
+        Self { session: self.session.seen_from(from), ..self }
     }
-}
 
-fn origin(uid: Id, request_id: &str) -> Origin {
-    Origin { actor: Some(uid), at_ms: now_ms(), request_id: request_id.to_string() }
+    pub(super) fn origin(&self, request_id: &str) -> Origin {
+        self.session.origin(request_id)
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use gthulhu_lib::id::Id;
 
-use super::session::Claims;
+use super::session::{Claims, revoke_tokens};
 use super::{Caller, Service, ServiceError, now_ms};
 use crate::domain::{PasswordHash, Status, User, WeakPassword, check_password};
 use crate::store::audit::Origin;
@@ -67,13 +67,13 @@ impl Service {
             if stored.value.password != before.password {
                 return Err(ServiceError::WrongPassword);
             }
-            let after = User {
+            let mut after = User {
                 password: hash.clone(),
                 status: Status::Active,
-                token_version: stored.value.token_version.saturating_add(1),
                 updated_ms: origin.at_ms,
                 ..stored.value.clone()
             };
+            revoke_tokens(&mut after);
             Ok((
                 Some(replace_user(&origin, "user.password.change", &stored.value, after, stored.version)),
                 (),

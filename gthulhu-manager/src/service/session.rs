@@ -1,13 +1,15 @@
 //! What an access token says, and what of it still holds.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use gthulhu_lib::id::Id;
 use serde::{Deserialize, Serialize};
 
-use super::ServiceError;
 use super::state::{State, Stored};
+use super::{ServiceError, now_ms};
 use crate::domain::{Permission, Policy, Status, User};
+use crate::store::audit::Origin;
 
 /// Who issues access tokens.
 pub const ISSUER: &str = "bss-api-server";
@@ -66,6 +68,8 @@ pub(super) struct Session {
     pub(super) uid: Id,
     generation: u64,
     must_change: bool,
+    /// Where the request came from, for the audit trail.
+    from: Option<IpAddr>,
 }
 
 impl Session {
@@ -77,7 +81,22 @@ impl Session {
             return Err(ServiceError::BadToken);
         }
         let uid = claims.uid.parse().map_err(|_| ServiceError::BadToken)?;
-        Ok(Self { uid, generation: claims.token_version, must_change: claims.need_change_password })
+        Ok(Self {
+            uid,
+            generation: claims.token_version,
+            must_change: claims.need_change_password,
+            from: None,
+        })
+    }
+
+    /// The same session, in a request from this address.
+    pub(super) fn seen_from(self, from: IpAddr) -> Self {
+        Self { from: Some(from), ..self }
+    }
+
+    /// What the audit trail says about a change made in this session.
+    pub(super) fn origin(&self, request_id: &str) -> Origin {
+        Origin { actor: Some(self.uid), at_ms: now_ms(), request_id: request_id.to_string(), from: self.from }
     }
 
     /// The user, if the session still holds. He may have to change his password.
@@ -107,4 +126,10 @@ impl Session {
         let matching: Vec<_> = policies.filter(|policy| policy.permission == permission).cloned().collect();
         if matching.is_empty() { Err(ServiceError::Denied) } else { Ok(matching) }
     }
+}
+
+/// Ends every session of a user: his tokens carry his generation, and from the moment this is committed it is another
+/// one. To be called by whatever changes what he may do: password, roles, status, or the policies of a role he holds.
+pub(super) fn revoke_tokens(user: &mut User) {
+    user.token_version = user.token_version.saturating_add(1);
 }

@@ -14,10 +14,15 @@
 //! | `before` | any | the document before, `null` when there was none; never a password or its hash |
 //! | `after` | any | the document after, `null` when there is none; the same rule |
 //! | `requestId` | text | the id of the request, empty when no request caused it |
+//! | `from` | text | the address the request came from, empty when no request caused it |
 //! | `prev` | text | lower-hex SHA-256 of the stored bytes of the record before; 64 zeros in the first |
+//!
+//! Records written before there was `from` do not have it, and read as if it were empty.
 //!
 //! `before` and `after` have their members in bytewise order. The store sets `seq` and `prev` in the transaction that
 //! writes the record.
+
+use std::net::IpAddr;
 
 use gthulhu_lib::id::Id;
 use gthulhu_lib::intent::digest::hex;
@@ -37,6 +42,7 @@ pub struct AuditEntry {
     before: Option<Value>,
     after: Option<Value>,
     request_id: String,
+    from: Option<IpAddr>,
 }
 
 /// Who did something, when, and in which request.
@@ -48,6 +54,8 @@ pub struct Origin {
     pub at_ms: i64,
     /// The request, empty when none.
     pub request_id: String,
+    /// Where the request came from, if one caused it.
+    pub from: Option<IpAddr>,
 }
 
 /// One record, in the format above.
@@ -63,6 +71,8 @@ pub struct AuditRecord {
     pub before: Option<Value>,
     pub after: Option<Value>,
     pub request_id: String,
+    #[serde(default)]
+    pub from: String,
     pub prev: String,
 }
 
@@ -86,7 +96,7 @@ pub struct Broken {
 impl Origin {
     /// The manager itself, caused by no request.
     pub fn system(at_ms: i64) -> Self {
-        Self { actor: None, at_ms, request_id: String::new() }
+        Self { actor: None, at_ms, request_id: String::new(), from: None }
     }
 }
 
@@ -122,6 +132,7 @@ impl AuditEntry {
             before: before.map(Document::public),
             after: after.map(Document::public),
             request_id: origin.request_id.clone(),
+            from: origin.from,
         }
     }
 }
@@ -154,6 +165,7 @@ impl Head {
             before: entry.before.clone(),
             after: entry.after.clone(),
             request_id: entry.request_id.clone(),
+            from: entry.from.map_or_else(String::new, |from| from.to_string()),
             prev: self.hash.clone(),
         };
         let bytes = serde_json::to_vec(&record).expect("plain data with text keys always has a JSON form");
@@ -185,7 +197,12 @@ mod tests {
     use super::*;
 
     fn three() -> Vec<Vec<u8>> {
-        let origin = Origin { actor: Some(Id::from_bytes([1; 12])), at_ms: 5, request_id: "r".into() };
+        let origin = Origin {
+            actor: Some(Id::from_bytes([1; 12])),
+            at_ms: 5,
+            request_id: "r".into(),
+            from: Some([192, 0, 2, 1].into()),
+        };
         let mut head = Head::start();
         (1..=3)
             .map(|n| head.append(&AuditEntry::created(&origin, "epoch.next", &Document::Epoch(n))))
@@ -202,7 +219,7 @@ mod tests {
     fn the_stored_bytes_are_the_documented_ones() {
         let expected = format!(
             "{{\"seq\":1,\"at\":5,\"actor\":\"010101010101010101010101\",\"verb\":\"epoch.next\",\
-             \"object\":\"epoch/\",\"before\":null,\"after\":1,\"requestId\":\"r\",\"prev\":\"{}\"}}",
+             \"object\":\"epoch/\",\"before\":null,\"after\":1,\"requestId\":\"r\",\"from\":\"192.0.2.1\",\"prev\":\"{}\"}}",
             "0".repeat(64)
         );
         assert_eq!(String::from_utf8(three()[0].clone()).unwrap(), expected);
