@@ -108,7 +108,11 @@ mod tests {
             assert!(Policy::everywhere(permission).is_meaningful());
             assert_eq!(policy(permission, true, "", "").is_meaningful(), own, "{permission} self");
             assert_eq!(policy(permission, false, "red", "").is_meaningful(), pods, "{permission} pods");
-            assert_eq!(policy(permission, false, "", "t").is_meaningful(), strategies, "{permission} strategies");
+            assert_eq!(
+                policy(permission, false, "", "t").is_meaningful(),
+                strategies,
+                "{permission} strategies"
+            );
         }
     }
 }

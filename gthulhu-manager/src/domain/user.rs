@@ -30,12 +30,6 @@ pub struct User {
 }
 
 impl User {
-    /// The same user after a change of what he may do: every token he has is revoked.
-    #[must_use]
-    pub fn revoked(&self, now_ms: i64) -> Self {
-        Self { token_version: self.token_version.saturating_add(1), updated_ms: now_ms, ..self.clone() }
-    }
-
     /// May he log in and administer?
     pub fn is_admin(&self) -> bool {
         self.status != Status::Inactive && self.roles.iter().any(|role| role == ADMIN_ROLE)
