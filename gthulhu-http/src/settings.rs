@@ -34,7 +34,7 @@ use serde::de::DeserializeOwned;
 
 use crate::exit::{self, Exit};
 
-pub use examine::{Configuration, Examined, Ready, examine, for_serving};
+pub use examine::{Configuration, Examined, Ready, examine, examine_found, for_serving};
 pub use finding::{Finding, Level};
 pub use locate::{DEFAULT_DIRS, FileArgs, locate};
 pub use place::{Origins, Place};

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::{Configuration, Examined, FileArgs, Level, environment, examine, locate, show};
+use super::{Configuration, Examined, FileArgs, Level, environment, examine_found, show};
 use crate::exit::{self, Exit};
 
 /// What the help of every daemon says about exit codes.
@@ -114,8 +114,7 @@ pub fn run<C: Configuration, P: CommandFactory>(verb: &Verb) -> ExitCode {
 }
 
 fn examined<C: Configuration>(file: &FileArgs) -> Result<Examined<C>, Exit> {
-    let path = locate(C::PREFIX, C::NAME, file, environment)?;
-    Ok(examine(&path, environment)?)
+    Ok(examine_found(file, environment)?)
 }
 
 pub(super) fn check<C: Configuration>(

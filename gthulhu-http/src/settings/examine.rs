@@ -19,6 +19,8 @@ pub trait Configuration: DeserializeOwned + Serialize + Default {
     const NAME: &'static str;
     /// Sections whose mere presence in the file means something, each with the key that says the same when it is set.
     const TELLING: &'static [(&'static str, &'static str)] = &[];
+    /// Whether the program also works with the defaults alone, where nobody asked for a file and none is found.
+    const FILE_OPTIONAL: bool = false;
 
     /// Everything to be said about these values. May read files that they name; makes none, and asks nobody.
     fn examine(&self, origins: &Origins) -> Vec<Finding>;
@@ -52,7 +54,38 @@ pub fn examine<C: Configuration>(
     path: &Path,
     env: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Examined<C>, SettingsError> {
-    let settings = overlaid::<C>(C::PREFIX, &path.display().to_string(), &text_of(path)?, &env)?;
+    examine_text(&path.display().to_string(), &text_of(path)?, env)
+}
+
+/// As [`examine`], for the file that `args` and the environment choose. Where it may be missing and is, the environment
+/// stands alone.
+pub fn examine_found<C: Configuration>(
+    args: &FileArgs,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<Examined<C>, SettingsError> {
+    match locate(C::PREFIX, C::NAME, args, &env) {
+        Err(SettingsError::NotFound { .. }) if C::FILE_OPTIONAL && !is_asked_for::<C>(args, &env) => {
+            examine_text(NO_FILE, "", env)
+        }
+        found => examine(&found?, env),
+    }
+}
+
+/// What stands for the file's name where there is none.
+const NO_FILE: &str = "(no file)";
+
+/// Whether somebody said which file to take.
+fn is_asked_for<C: Configuration>(args: &FileArgs, env: impl Fn(&str) -> Option<OsString>) -> bool {
+    let set = |name: &str| env(&format!("{}_{name}", C::PREFIX)).is_some_and(|value| !value.is_empty());
+    *args != FileArgs::default() || set("CONFIG_NAME") || set("CONFIG_DIR_PATH")
+}
+
+fn examine_text<C: Configuration>(
+    name: &str,
+    text: &str,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<Examined<C>, SettingsError> {
+    let settings = overlaid::<C>(C::PREFIX, name, text, &env)?;
     let (config, origins, mistakes) = (settings.value, settings.origins, settings.mistakes);
     // A text that is not TOML is only half a configuration; what it lacks may be in the other half.
     let whole = mistakes.iter().all(|mistake| !mistake.key.is_empty());
@@ -92,8 +125,7 @@ pub fn for_serving<C: Configuration>(
     args: &FileArgs,
     env: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Ready<C>, Exit> {
-    let path = locate(C::PREFIX, C::NAME, args, &env)?;
-    let examined = examine::<C>(&path, &env)?;
+    let examined = examine_found::<C>(args, &env)?;
     // A misspelt key comes first: what is said about values may follow from it.
     let refused = |level: &Level| matches!(level, Level::Wrong | Level::Unserved);
     let findings = examined.findings.iter().filter(|(level, _)| refused(level)).map(|(_, finding)| finding);

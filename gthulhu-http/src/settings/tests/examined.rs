@@ -195,3 +195,43 @@ fn every_verb_has_a_page_in_the_manual() {
         assert!(String::from_utf8_lossy(text).contains(".SH SYNOPSIS"), "{name}");
     }
 }
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Optional(Config);
+
+impl Configuration for Optional {
+    const PROGRAM: &'static str = "gthulhu-example";
+    const PREFIX: &'static str = "DM";
+    const NAME: &'static str = "none-of-this-name";
+    const FILE_OPTIONAL: bool = true;
+
+    fn examine(&self, origins: &Origins) -> Vec<Finding> {
+        self.0.examine(origins)
+    }
+}
+
+#[test]
+fn a_file_may_be_missing_where_none_was_asked_for() {
+    let examined = |args: &FileArgs, variables: &[(&str, &str)]| {
+        let value = |name: &str| variables.iter().find(|pair| pair.0 == name).map(|pair| pair.1.into());
+        examine_found::<Optional>(args, value)
+    };
+    let found = examined(&FileArgs::default(), &[("DM_SERVER_PORT", "7"), ("DM_CONFIG_NAME", "")]).unwrap();
+    assert_eq!((found.config.0.server.port, found.origins.file()), (7, "(no file)"));
+    let wrong = examined(&FileArgs::default(), &[("DM_SERVER_HOST", "8080")]).unwrap();
+    assert_eq!(wrong.said().len(), 1, "{wrong:?}");
+
+    let named = FileArgs { config_name: Some("other".into()), ..FileArgs::default() };
+    let asked: [(FileArgs, &[(&str, &str)]); 3] = [
+        (named, &[]),
+        (FileArgs::default(), &[("DM_CONFIG_NAME", "other")]),
+        (FileArgs::default(), &[("DM_CONFIG_DIR_PATH", "elsewhere")]),
+    ];
+    for (args, variables) in asked {
+        let error = examined(&args, variables).unwrap_err();
+        assert!(matches!(error, SettingsError::NotFound { .. }), "{args:?}: {error}");
+    }
+    let absent = FileArgs { config: Some("absent.toml".into()), ..FileArgs::default() };
+    assert!(matches!(examined(&absent, &[]).unwrap_err(), SettingsError::Read { .. }));
+}
