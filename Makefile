@@ -10,4 +10,4 @@ test-long: ; @tools/need.sh test && tools/test-long.sh # what the tests do in sm
 fuzz:    ; @tools/need.sh test && tools/fuzz.sh $${FUZZ_SECONDS:-60} # every fuzz target for FUZZ_SECONDS (60)
 defects: ; @tools/need.sh test && tools/defects.sh # every planted defect must be caught by the test it names
 bench:   ; @tools/need.sh build && cargo build --release -q -p gthulhu-benches -p gthulhu-dm && target/release/ratio # every goal of speed against its rival, in turns; minutes
-vm:      ; @gthulhu-scx/vm/run.sh $(VM) . '$(subst ','\'',$(CMD))' # CMD='...' as root in a VM whose kernel has sched_ext; VM='--kernel 7.3' and other options: gthulhu-scx/vm/run.sh
+vm:      ; @gthulhu-scx/vm/run.sh $(VM) . '$(subst ','\'',$(value CMD))' # CMD='...' as root in a VM whose kernel has sched_ext; VM='--kernel 7.3' and other options: gthulhu-scx/vm/run.sh
