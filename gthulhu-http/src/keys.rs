@@ -179,6 +179,12 @@ impl PublicKey {
         &self.der
     }
 
+    /// Modulus and exponent, big-endian, without leading zeros.
+    pub(crate) fn numbers(&self) -> (Vec<u8>, Vec<u8>) {
+        let key = pkcs1::RsaPublicKey::from_der(&self.der).expect("it was read from DER");
+        (key.modulus.as_bytes().to_vec(), key.public_exponent.as_bytes().to_vec())
+    }
+
     fn spki(&self) -> Vec<u8> {
         let algorithm = AlgorithmIdentifierRef {
             oid: pkcs1::ALGORITHM_OID,

@@ -4,6 +4,7 @@
 //! [`LEEWAY_SECONDS`]), and it says who issued it and whom it is about. What the other claims mean is the
 //! caller's business.
 
+mod keyset;
 mod provider;
 mod remembered;
 
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::keys::{PrivateKey, PublicKey};
 
+pub use keyset::KeySet;
 pub use remembered::{RememberingVerifier, TOKENS_MAX};
 
 /// How far the clocks of issuer and reader may differ, in seconds.
@@ -36,6 +38,9 @@ pub enum TokenError {
     /// The signature is not by the expected key.
     #[error("token signature is wrong")]
     Signature,
+    /// Its header names no key, or one that is not in use.
+    #[error("token names no key that is in use")]
+    UnknownKey,
     /// `exp` has passed.
     #[error("token has expired")]
     Expired,
@@ -53,6 +58,7 @@ pub enum TokenError {
 /// Makes tokens with one private key.
 pub struct Signer {
     key: EncodingKey,
+    header: Header,
 }
 
 /// Checks tokens against one public key.
@@ -66,13 +72,20 @@ impl Signer {
     /// A signer with this key.
     pub fn new(key: &PrivateKey) -> Signer {
         provider::install();
-        Signer { key: EncodingKey::from_rsa_der(key.pkcs1_der()) }
+        Signer { key: EncodingKey::from_rsa_der(key.pkcs1_der()), header: Header::new(Algorithm::RS256) }
+    }
+
+    /// A signer with this key, whose tokens name it in `kid`: for a [`KeySet`].
+    pub fn named(key: &PrivateKey) -> Signer {
+        let mut signer = Signer::new(key);
+        signer.header.kid = Some(key.public().kid());
+        signer
     }
 
     /// A token with header `{"typ":"JWT","alg":"RS256"}` and these claims, which should hold `exp`, `nbf`, `iat`
     /// (unix seconds), `iss` and `sub`: a [`Verifier`] wants them.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, TokenError> {
-        jsonwebtoken::encode(&Header::new(Algorithm::RS256), claims, &self.key).map_err(|_| TokenError::Sign)
+        jsonwebtoken::encode(&self.header, claims, &self.key).map_err(|_| TokenError::Sign)
     }
 }
 
@@ -107,11 +120,19 @@ impl Verifier {
         }
         let data = jsonwebtoken::decode::<serde_json::Value>(token, &self.key, &self.validation)
             .map_err(|error| refusal(error.kind()))?;
+        check_header(&data.header)?;
         let times = check_registered(&data.claims)?;
         // The path names the claim; serde's own text could quote its value.
         let claims = serde_path_to_error::deserialize(data.claims);
         claims.map(|claims| (claims, times)).map_err(|error| TokenError::Claim(error.path().to_string()))
     }
+}
+
+/// A token of another type is none of ours, and neither is one that demands what we do not know. Keys and their
+/// addresses in a header are never looked at: whoever makes a token does not choose the key that judges it.
+fn check_header(header: &Header) -> Result<(), TokenError> {
+    let other = header.typ.as_ref().is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT"));
+    if other || header.crit.is_some() { Err(TokenError::Malformed) } else { Ok(()) }
 }
 
 /// The checks that the library leaves out: types of `iss` and `sub`, and everything about `iat`. Gives the times at
@@ -140,5 +161,7 @@ fn refusal(kind: &ErrorKind) -> TokenError {
     }
 }
 
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod tests;

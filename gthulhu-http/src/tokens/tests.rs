@@ -4,6 +4,7 @@ use ring::hmac;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::keyset::base64url;
 use super::*;
 use crate::keys::tests::sample;
 use crate::time::unix_now;
@@ -38,20 +39,6 @@ fn verify(token: &str) -> Result<Claims, TokenError> {
 
 fn signed(claims: &Value) -> String {
     Signer::new(sample(0)).sign(claims).unwrap()
-}
-
-/// Base64url without padding, as tokens use it.
-fn base64url(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let mut group = [0; 4];
-        group[1..=chunk.len()].copy_from_slice(chunk);
-        let group = u32::from_be_bytes(group);
-        let digits = (0..=chunk.len()).map(|index| DIGITS[(group >> (18 - 6 * index)) as usize & 63]);
-        out.extend(digits.map(char::from));
-    }
-    out
 }
 
 /// A token whose header claims `alg` and whose signature is made by `sign` over the signed part.
