@@ -21,6 +21,7 @@ mod login;
 mod nodes;
 mod picture;
 pub mod ports;
+mod reach;
 mod session;
 mod state;
 mod strategies;

@@ -1,4 +1,4 @@
-//! The first start: a role that may do everything, and someone who holds it.
+//! The first start: the built-in roles, and someone who administers.
 
 use super::{Service, ServiceError, new_id, now_ms};
 use crate::domain::{
@@ -34,7 +34,7 @@ pub enum BootstrapError {
 }
 
 impl Service {
-    /// Makes the role `admin` if it is missing, and an administrator: the one of `account` (username and password),
+    /// Makes the built-in roles if they are missing or older, and an administrator: the one of `account` (username and password),
     /// active, if there is no such user; without `account`, and with no user at all, [`DEFAULT_ADMIN`], who must
     /// change the one-time password that `keep` is given first. A user who exists is never touched.
     ///
@@ -45,7 +45,7 @@ impl Service {
         account: Option<(&str, &str)>,
         keep: impl FnOnce(&str) -> std::io::Result<()>,
     ) -> Result<Bootstrapped, BootstrapError> {
-        self.ensure_admin_role()?;
+        self.ensure_built_in_roles()?;
         let state = self.world.state();
         let Some((username, password)) = account else {
             if !state.users.is_empty() {
@@ -68,14 +68,28 @@ impl Service {
         Ok(Bootstrapped { weak: check_password(username, password).err(), ..made })
     }
 
-    fn ensure_admin_role(&self) -> Result<(), ServiceError> {
+    /// Built-in roles are what this version says they are, whatever an older one stored.
+    fn ensure_built_in_roles(&self) -> Result<(), ServiceError> {
         let origin = Origin::system(now_ms());
         self.world.mutate(|state| {
-            if state.role_named(ADMIN_ROLE).is_some() {
-                return Ok((None, ()));
+            let mut batch = None;
+            for role in Role::built_in(new_id, origin.at_ms) {
+                let Some(stored) = state.role_named(&role.name) else {
+                    let document = Document::Role(role);
+                    let entry = AuditEntry::created(&origin, "role.create", &document);
+                    batch = Some(Batch::going_on(batch, entry).create(document));
+                    continue;
+                };
+                let before = &stored.value;
+                let same = before.policies == role.policies && before.description == role.description;
+                if before.is_built_in() && !same {
+                    let after = Role { id: before.id, created_ms: before.created_ms, ..role };
+                    let (before, after) = (Document::Role(before.clone()), Document::Role(after));
+                    let entry = AuditEntry::changed(&origin, "role.update", &before, &after);
+                    batch = Some(Batch::going_on(batch, entry).replace(stored.version, after));
+                }
             }
-            let role = Document::Role(Role::admin(new_id(), origin.at_ms));
-            Ok((Some(Batch::audited(AuditEntry::created(&origin, "role.create", &role)).create(role)), ()))
+            Ok((batch, ()))
         })
     }
 

@@ -97,10 +97,7 @@ impl Service {
                 count += 1;
                 let exclusion = Document::Exclusion(exclusion(intent, grant.uid(), origin.at_ms));
                 let entry = AuditEntry::created(&origin, "exclusion.create", &exclusion);
-                let next = match batch.take() {
-                    None => Batch::audited(entry),
-                    Some(batch) => batch.and(entry),
-                };
+                let next = Batch::going_on(batch.take(), entry);
                 batch =
                     Some(next.given(strategy.version, Key::Strategy(strategy.value.id)).create(exclusion));
             }
@@ -126,11 +123,7 @@ impl Service {
             let batch = gone.iter().fold(None, |batch: Option<Batch>, stored| {
                 let document = Document::Exclusion(stored.value.clone());
                 let entry = AuditEntry::deleted(&origin, "exclusion.delete", &document);
-                let batch = match batch {
-                    None => Batch::audited(entry),
-                    Some(batch) => batch.and(entry),
-                };
-                Some(batch.delete(stored.version, document.key()))
+                Some(Batch::going_on(batch, entry).delete(stored.version, document.key()))
             });
             Ok((batch, gone.len()))
         })

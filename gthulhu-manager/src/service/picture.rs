@@ -1,4 +1,5 @@
-//! The intents that follow from the newest strategies, exclusions and pods, computed once per change.
+//! The intents that follow from the newest strategies, exclusions and pods, computed once per change. Each strategy
+//! applies within the reach of its creator.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +8,8 @@ use gthulhu_lib::derive::{Catalogue, Derived, DerivedIntent, Pod, StrategySpec, 
 use gthulhu_lib::id::Id;
 
 use super::ports::Desired;
-use super::state::{Shelf, State};
+use super::reach::Reaches;
+use super::state::{Shelf, State, Stored};
 use super::{Service, ServiceError};
 use crate::cluster::ClusterView;
 use crate::domain::{Exclusion, Strategy};
@@ -17,6 +19,7 @@ pub(super) struct Picture {
     view: Arc<ClusterView>,
     strategies: Shelf<Id, Strategy>,
     exclusions: Shelf<Id, Exclusion>,
+    reaches: Reaches,
     derived: Derived,
 }
 
@@ -65,12 +68,17 @@ impl Pictures {
 
 impl Picture {
     fn new(state: &State, view: Arc<ClusterView>, pods: &mut Catalogue) -> Self {
-        let specs: Vec<_> = state.strategies.values().map(|s| Arc::new(s.value.spec())).collect();
+        let confined = |stored: &Arc<Stored<Strategy>>| {
+            let strategy = &stored.value;
+            state.reaches.get(&strategy.creator)?.confine(strategy).map(Arc::new)
+        };
+        let specs: Vec<_> = state.strategies.values().filter_map(confined).collect();
         let excluded: HashSet<_> = state.exclusions.keys().copied().collect();
         pods.set(&view.pods);
         let derived = pods.derive(&specs, &excluded);
         let (strategies, exclusions) = (Arc::clone(&state.strategies), Arc::clone(&state.exclusions));
-        Self { view, strategies, exclusions, derived }
+        let reaches = Arc::clone(&state.reaches);
+        Self { view, strategies, exclusions, reaches, derived }
     }
 
     /// Would a new picture be the same? Shelves and views are replaced when they change, so identity is enough.
@@ -78,6 +86,7 @@ impl Picture {
         Arc::ptr_eq(&self.view, view)
             && Arc::ptr_eq(&self.strategies, &state.strategies)
             && Arc::ptr_eq(&self.exclusions, &state.exclusions)
+            && Arc::ptr_eq(&self.reaches, &state.reaches)
     }
 
     /// All intents, sorted by strategy id, then pod uid.

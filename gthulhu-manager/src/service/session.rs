@@ -121,8 +121,7 @@ impl Session {
         if self.must_change || user.status == Status::MustChangePassword {
             return Err(ServiceError::MustChangePassword);
         }
-        let roles = user.roles.iter().filter_map(|name| state.role_named(name));
-        let policies = roles.flat_map(|role| &role.value.policies);
+        let policies = state.policies_of(user);
         let matching: Vec<_> = policies.filter(|policy| policy.permission == permission).cloned().collect();
         if matching.is_empty() { Err(ServiceError::Denied) } else { Ok(matching) }
     }

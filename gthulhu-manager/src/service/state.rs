@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use gthulhu_lib::id::Id;
 
-use crate::domain::{Exclusion, NodeAck, Role, Strategy, User};
+use super::reach::{Reaches, reaches};
+use crate::domain::{Exclusion, NodeAck, Policy, Role, Strategy, User};
 use crate::store::{Batch, Committed, Document, Key, Snapshot};
 
 /// A document and the version under which it is stored.
@@ -29,6 +30,8 @@ pub(super) struct State {
     pub(super) exclusions: Shelf<Id, Exclusion>,
     pub(super) acks: Shelf<String, NodeAck>,
     pub(super) epoch: Option<Arc<Stored<u64>>>,
+    /// Follows from users and roles; kept here so that it is computed once, and the same while nothing changes it.
+    pub(super) reaches: Reaches,
 }
 
 impl State {
@@ -37,6 +40,7 @@ impl State {
         for (document, version) in snapshot.documents {
             state.put(document, version);
         }
+        state.reaches = reaches(&state, None);
         state
     }
 
@@ -49,12 +53,15 @@ impl State {
         for key in batch.deletes() {
             next.remove(key);
         }
+        next.reaches = reaches(&next, Some(self));
         next
     }
 
     /// Do the same intents follow from both? Shelves are replaced when they change, so identity is enough.
     pub(super) fn asks_the_same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.strategies, &other.strategies) && Arc::ptr_eq(&self.exclusions, &other.exclusions)
+        Arc::ptr_eq(&self.strategies, &other.strategies)
+            && Arc::ptr_eq(&self.exclusions, &other.exclusions)
+            && Arc::ptr_eq(&self.reaches, &other.reaches)
     }
 
     pub(super) fn user_named(&self, username: &str) -> Option<&Arc<Stored<User>>> {
@@ -63,6 +70,13 @@ impl State {
 
     pub(super) fn role_named(&self, name: &str) -> Option<&Arc<Stored<Role>>> {
         self.roles.values().find(|role| role.value.name == name)
+    }
+
+    /// What `user` may do, over all his roles. A role that is not there allows nothing, nor does a policy that means
+    /// nothing.
+    pub(super) fn policies_of<'s>(&'s self, user: &'s User) -> impl Iterator<Item = &'s Policy> {
+        let roles = user.roles.iter().filter_map(|name| self.role_named(name));
+        roles.flat_map(|role| &role.value.policies).filter(|policy| policy.is_meaningful())
     }
 
     fn put(&mut self, document: Document, version: u64) {

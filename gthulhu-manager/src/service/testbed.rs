@@ -163,10 +163,12 @@ impl Bed {
         self.put(&Document::User(user));
     }
 
-    fn put(&self, document: &Document) {
+    /// Stores a document, in place of the one with its key.
+    pub(super) fn put(&self, document: &Document) {
         let put = self.service.world.mutate(|state| {
             let version = match document {
                 Document::User(user) => state.users.get(&user.id).map_or(0, |stored| stored.version),
+                Document::Role(role) => state.roles.get(&role.id).map_or(0, |stored| stored.version),
                 _ => 0,
             };
             let entry = AuditEntry::created(&Origin::system(0), "test.put", document);

@@ -23,6 +23,14 @@ impl Batch {
         Self { expect: Vec::new(), put: Vec::new(), delete: Vec::new(), audit: vec![entry] }
     }
 
+    /// A change that goes on from `before`, if there is one: for changes of any number of things.
+    pub fn going_on(before: Option<Self>, entry: AuditEntry) -> Self {
+        match before {
+            None => Self::audited(entry),
+            Some(batch) => batch.and(entry),
+        }
+    }
+
     /// Adds another entry, for a change that touches several things.
     #[must_use]
     pub fn and(mut self, entry: AuditEntry) -> Self {

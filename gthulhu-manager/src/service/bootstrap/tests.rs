@@ -27,7 +27,8 @@ fn the_configured_administrator_is_active_and_may_do_everything() {
     assert!(role.policies.iter().map(|policy| policy.permission).eq(Permission::ALL.iter().copied()));
     assert!(role.policies.iter().all(|policy| !policy.own && policy.k8s_namespace.is_empty()));
     let trail: Vec<_> = bed.audit().into_iter().map(|record| (record.actor, record.verb)).collect();
-    assert_eq!(trail, [("system".into(), "role.create".into()), ("system".into(), "user.create".into())]);
+    let of = |verb: &str| ("system".to_string(), verb.to_string());
+    assert_eq!(trail, ["role.create", "role.create", "role.create", "user.create"].map(of));
 }
 
 #[test]
@@ -50,6 +51,21 @@ fn a_later_start_touches_nobody() {
     let bed = bed.restart();
     assert_eq!(start(&bed), (Bootstrapped::default(), None));
     bed.login(ADMIN);
+}
+
+#[test]
+fn built_in_roles_are_brought_up_to_date_and_those_of_users_are_left_alone() {
+    let bed = Bed::new();
+    let state = bed.service.world.state();
+    let [operator, viewer] = ["operator", "viewer"].map(|name| state.role_named(name).unwrap().value.clone());
+    bed.put(&Document::Role(Role { policies: vec![], ..operator.clone() }));
+    let of_a_user = Role { policies: vec![], creator: Some(new_id()), ..viewer.clone() };
+    bed.put(&Document::Role(of_a_user.clone()));
+    start(&bed);
+    let role = |name: &str| bed.service.world.state().role_named(name).unwrap().value.clone();
+    assert_eq!((role("operator").policies, role("operator").id), (operator.policies, operator.id));
+    assert_eq!(role("viewer"), of_a_user);
+    assert_eq!(bed.audit().pop().unwrap().verb, "role.update");
 }
 
 #[test]
