@@ -1,5 +1,7 @@
 //! The whole library in one type: give it intents, let it look at processes, read the table.
 
+mod verdict;
+
 use std::sync::Arc;
 
 use crate::explain::{Explanation, Outcome};
@@ -11,6 +13,8 @@ use crate::resolve::{self, Muted, Rules, TaskRow};
 use crate::strategy::Entry;
 use crate::strategy::diff::Diff;
 use crate::strategy::table::{PID_MAX_LIMIT, StrategyTable, TableWriter};
+
+pub use verdict::PodRule;
 
 /// How an [`Engine`] is set up.
 #[derive(Clone, Copy, Debug)]

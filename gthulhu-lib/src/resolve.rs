@@ -108,6 +108,11 @@ impl Rules {
         self.by_pod.keys().collect()
     }
 
+    /// The uids of the pods that have intents.
+    pub(crate) fn pods(&self) -> impl Iterator<Item = &str> {
+        self.by_pod.keys().map(String::as_str)
+    }
+
     /// The rules of a pod, strongest first.
     pub(crate) fn of_pod(&self, uid: &str) -> &[Rule] {
         self.by_pod.get(uid).map_or(&[], Vec::as_slice)

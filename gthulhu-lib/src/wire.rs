@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::selector::Selector;
 
+pub mod feed;
+
 /// One strategy applied to one pod, as it travels: nothing in it has been checked.
 ///
 /// [`Intent::check`](crate::intent::Intent::check) makes a checked value of it.

@@ -1,5 +1,7 @@
 //! The engine over a source whose processes the test moves by hand. (Real ones are in the crate's `tests/`.)
 
+mod verdict;
+
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;

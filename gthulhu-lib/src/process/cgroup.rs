@@ -67,6 +67,11 @@ impl Roots {
         Ok(Self { roots, own })
     }
 
+    /// The directories that hold pods, as paths from the root of the hierarchy; the configured one comes first.
+    pub fn directories(&self) -> impl Iterator<Item = String> {
+        self.roots.iter().map(Root::directory)
+    }
+
     /// Reads the text of a `/proc/PID/cgroup`.
     ///
     /// Lines of version 1 hierarchies count as well: on hybrid hosts pods may be found only there. Lines that

@@ -23,6 +23,12 @@ impl Root {
         Some(Self { path, slice_stem })
     }
 
+    /// The path that [`Root::parse`] took.
+    pub(super) fn directory(&self) -> String {
+        // They were taken from a text at its slashes, so each is one.
+        self.path.iter().flat_map(|name| ["/".into(), String::from_utf8_lossy(name)]).collect()
+    }
+
     /// Reads pod uid and container id from a path whose first `hidden` levels are not shown because the reader
     /// lives below them and has to go `ups` levels up. Hidden levels are the reader's own ancestors, so nobody else
     /// chose them; a path that hides the pod's own level is inside the reader's pod and gives nothing.

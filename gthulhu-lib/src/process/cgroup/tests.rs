@@ -19,6 +19,15 @@ fn a_configured_root_is_an_absolute_path_below_the_mount() {
 }
 
 #[test]
+fn the_directories_of_pods_are_known_by_their_paths() {
+    let roots = Roots::new(Some("/own//pods/"), OwnDepth::default()).unwrap();
+    let directories: Vec<String> = roots.directories().collect();
+    let known =
+        ["/kubepods.slice", "/kubepods", "/kubelet.slice/kubelet-kubepods.slice", "/kubelet/kubepods"];
+    assert_eq!(directories, [&["/own/pods"][..], &known].concat());
+}
+
+#[test]
 fn the_own_depth_is_the_most_that_the_first_processes_show_in_each_hierarchy() {
     // Kernel threads stand in the root itself.
     let own = OwnDepth::learn([&b"2:cpu:/..\n0::/\n"[..], b"2:cpu:/../..\n0::/..x\n3:pids:/../a/..\n"]);
