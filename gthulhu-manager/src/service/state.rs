@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gthulhu_lib::id::Id;
 
 use super::reach::{Reaches, reaches};
-use crate::domain::{Exclusion, NodeAck, Policy, Role, Strategy, User};
+use crate::domain::{Exclusion, LoginSession, NodeAck, Policy, Role, Strategy, User};
 use crate::store::{Batch, Committed, Document, Key, Snapshot};
 
 /// A document and the version under which it is stored.
@@ -30,6 +30,7 @@ pub(super) struct State {
     pub(super) exclusions: Shelf<Id, Exclusion>,
     pub(super) acks: Shelf<String, NodeAck>,
     pub(super) epoch: Option<Arc<Stored<u64>>>,
+    pub(super) sessions: Shelf<Id, LoginSession>,
     /// Follows from users and roles; kept here so that it is computed once, and the same while nothing changes it.
     pub(super) reaches: Reaches,
 }
@@ -87,6 +88,7 @@ impl State {
             Document::Exclusion(exclusion) => shelve(&mut self.exclusions, exclusion.id, exclusion, version),
             Document::NodeAck(ack) => shelve(&mut self.acks, ack.node.clone(), ack, version),
             Document::Epoch(epoch) => self.epoch = Some(Arc::new(Stored { version, value: epoch })),
+            Document::Session(session) => shelve(&mut self.sessions, session.id, session, version),
         }
     }
 
@@ -98,6 +100,7 @@ impl State {
             Key::Exclusion(id) => drop(Arc::make_mut(&mut self.exclusions).remove(id)),
             Key::NodeAck(node) => drop(Arc::make_mut(&mut self.acks).remove(node)),
             Key::Epoch => self.epoch = None,
+            Key::Session(id) => drop(Arc::make_mut(&mut self.sessions).remove(id)),
         }
     }
 }

@@ -7,7 +7,7 @@ use gthulhu_lib::id::Id;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::{Exclusion, NodeAck, Role, Strategy, User};
+use crate::domain::{Exclusion, LoginSession, NodeAck, Role, Strategy, User};
 
 /// One thing that is stored, read and replaced as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub enum Document {
     NodeAck(NodeAck),
     /// The last epoch handed out.
     Epoch(u64),
+    /// What one login opened.
+    Session(LoginSession),
 }
 
 /// Names a document. As text: the kind, a slash, and the id or name.
@@ -42,6 +44,8 @@ pub enum Key {
     NodeAck(String),
     /// The epoch counter.
     Epoch,
+    /// A session, by id.
+    Session(Id),
 }
 
 /// A text that is no key.
@@ -59,10 +63,11 @@ impl Document {
             Self::Exclusion(exclusion) => Key::Exclusion(exclusion.id),
             Self::NodeAck(ack) => Key::NodeAck(ack.node.clone()),
             Self::Epoch(_) => Key::Epoch,
+            Self::Session(session) => Key::Session(session.id),
         }
     }
 
-    /// The document as the audit trail may show it: a user's password hash is left out.
+    /// The document as the audit trail may show it: hashes of passwords and tokens are left out.
     pub fn public(&self) -> Value {
         let shown = match self {
             Self::User(user) => serde_json::to_value(user),
@@ -71,10 +76,16 @@ impl Document {
             Self::Exclusion(exclusion) => serde_json::to_value(exclusion),
             Self::NodeAck(ack) => serde_json::to_value(ack),
             Self::Epoch(epoch) => serde_json::to_value(epoch),
+            Self::Session(session) => serde_json::to_value(session),
         };
         let mut shown = shown.expect("plain data with text keys always has a JSON form");
-        if let (Self::User(_), Some(fields)) = (self, shown.as_object_mut()) {
-            fields.remove("password");
+        let secret = match self {
+            Self::User(_) => "password",
+            Self::Session(_) => "tokenHash",
+            _ => return shown,
+        };
+        if let Some(fields) = shown.as_object_mut() {
+            fields.remove(secret);
         }
         shown
     }
@@ -89,6 +100,7 @@ impl fmt::Display for Key {
             Self::Exclusion(id) => write!(f, "exclusion/{id}"),
             Self::NodeAck(node) => write!(f, "node/{node}"),
             Self::Epoch => f.write_str("epoch/"),
+            Self::Session(id) => write!(f, "session/{id}"),
         }
     }
 }
@@ -106,6 +118,7 @@ impl FromStr for Key {
             "strategy" => id().map(Self::Strategy),
             "exclusion" => id().map(Self::Exclusion),
             "node" => Ok(Self::NodeAck(name.to_string())),
+            "session" => id().map(Self::Session),
             "epoch" if name.is_empty() => Ok(Self::Epoch),
             _ => Err(bad()),
         }
@@ -127,10 +140,11 @@ mod tests {
             Key::Exclusion(id),
             Key::NodeAck("rack/1".into()),
             Key::Epoch,
+            Key::Session(id),
         ] {
             assert_eq!(key.to_string().parse(), Ok(key));
         }
-        for text in ["", "user", "user/", "user/07", "epoch/1", "session/070707070707070707070707"] {
+        for text in ["", "user", "user/", "user/07", "epoch/1", "sessions/070707070707070707070707"] {
             assert_eq!(text.parse::<Key>(), Err(BadKey(text.to_string())));
         }
     }
@@ -151,5 +165,20 @@ mod tests {
         let shown = user.public().to_string();
         assert!(shown.contains("\"username\":\"ann\"") && !shown.contains("secret"), "{shown}");
         assert!(serde_json::to_string(&user).unwrap().contains("$secret$"), "the store does keep it");
+    }
+    #[test]
+    fn a_session_is_shown_without_its_hash() {
+        let session = Document::Session(LoginSession {
+            id: Id::from_bytes([1; 12]),
+            user: Id::from_bytes([2; 12]),
+            generation: 3,
+            token_hash: "c0ffee".into(),
+            created_ms: 4,
+            refreshed_ms: 5,
+            expires_ms: 6,
+        });
+        let shown = session.public().to_string();
+        assert!(shown.contains("\"generation\":3") && !shown.contains("c0ffee"), "{shown}");
+        assert!(serde_json::to_string(&session).unwrap().contains("c0ffee"), "the store does keep it");
     }
 }
