@@ -32,6 +32,8 @@ fn what_cannot_be_sent_is_said() {
     assert_eq!(split_at(14, set(17), json_len), Err(TooLarge::Set));
 }
 
+type Step = (IntentsPart, Result<Option<NodeSet>, PartError>);
+
 #[test]
 fn parts_out_of_order_are_refused_and_the_set_is_dropped() {
     let whole = |epoch| NodeSet {
@@ -40,7 +42,6 @@ fn parts_out_of_order_are_refused_and_the_set_is_dropped() {
         intents: vec![intent(&format!("{epoch}-1")), intent(&format!("{epoch}-2"))],
         muted: Vec::new(),
     };
-    type Step = (IntentsPart, Result<Option<NodeSet>, PartError>);
     let order = |part, expected| Err(PartError::Order { part, expected });
     let numbers = |part, parts| Err(PartError::Numbers { part, parts });
     let rows: [(&str, Vec<Step>); 9] = [
