@@ -36,7 +36,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
         detail: "since 12 s".to_owned(),
         metrics: SchedulerMetrics { nr_queued: 2, nr_user_dispatches: 6, ..SchedulerMetrics::default() },
         more: [("preemptions_total".to_owned(), 9)].into(),
-        waits: [("governed".to_owned(), Waits { buckets: vec![5, 3, 0, 1], sum_us: 17 })].into(),
+        waits: [("governed".to_owned(), Waits { buckets: vec![5, 3, 0, 1] })].into(),
     };
     let event = Event {
         kind: "cgroup-made".to_owned(),

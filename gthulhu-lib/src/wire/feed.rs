@@ -173,10 +173,8 @@ pub enum SchedulerState {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Waits {
-    /// How many waits were at most 2^i microseconds and longer than the bound before; the last bucket has no bound.
+    /// How many waits were shorter than 2^i microseconds and not than the bound before; the last bucket has no bound.
     pub buckets: Vec<u64>,
-    /// All waits together, in microseconds.
-    pub sum_us: u64,
 }
 
 /// What happened to processes, oldest first.
@@ -243,7 +241,7 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TaskInKernel {
-    /// Where its strategy comes from: `none`, `cgroup`, `verdict` or `pid`.
+    /// Where its strategy comes from, or why it has none: `none`, `cgroup`, `verdict`, `pid`, `pending` or `refused`.
     pub source: String,
     /// 0 (no preference), 1 (strongest) to 20.
     pub priority: u8,
