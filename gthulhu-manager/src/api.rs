@@ -7,20 +7,23 @@ mod auth;
 mod bodies;
 mod error;
 mod intents;
+mod lists;
 mod nodes;
 mod policy;
+mod roles;
 mod routes;
 mod strategies;
+mod users;
 
 use std::sync::Arc;
 
 use gthulhu_http::error::HttpError;
 use gthulhu_http::health::{Check, Health};
-use gthulhu_http::tokens::{Signer, Verifier};
 
 use crate::cluster::Cluster;
 use crate::nodes::driver::NodesHandle;
 use crate::service::{Service, ServiceError};
+use crate::tokens::UserTokens;
 
 pub use routes::routes;
 
@@ -28,10 +31,8 @@ pub use routes::routes;
 pub struct App {
     /// The rules.
     pub service: Arc<Service>,
-    /// Signs user tokens.
-    pub signer: Signer,
-    /// Checks them.
-    pub verifier: Verifier,
+    /// Signs users' tokens and checks them.
+    pub tokens: UserTokens,
     /// The decision makers.
     pub nodes: NodesHandle,
     /// The source of pods, for readiness.
@@ -73,6 +74,12 @@ impl Health for App {
             (true, Some(reason)) => Check::ok("cluster", reason),
             (false, reason) => Check::failed("cluster", reason.as_deref().unwrap_or("not complete")),
         };
-        vec![store, cluster]
+        let kids = self.tokens.kids();
+        let signs = kids.first().map_or("", String::as_str);
+        let keys = match kids.get(1) {
+            None => Check::ok("keys", format!("{signs} signs")),
+            Some(old) => Check::ok("keys", format!("{signs} signs, {old} is good until it is retired")),
+        };
+        vec![store, cluster, keys]
     }
 }

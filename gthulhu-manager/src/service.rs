@@ -19,14 +19,20 @@ mod hashing;
 mod intents;
 mod login;
 mod nodes;
+mod notes;
+mod page;
 mod picture;
 pub mod ports;
 mod reach;
+mod roles;
 mod session;
+mod sessions;
 mod state;
 mod strategies;
 #[cfg(test)]
 mod testbed;
+mod throttle;
+mod users;
 mod world;
 
 use std::sync::Arc;
@@ -41,20 +47,29 @@ use crate::domain::NodeAck;
 use crate::store::{Store, StoreError};
 
 pub use access::{
-    AuditRead, Caller, Granted, IntentDelete, IntentRead, Needs, PodPidRead, StrategyCreate, StrategyDelete,
-    StrategyRead, StrategyUpdate,
+    AuditRead, Caller, Granted, IntentDelete, IntentRead, Needs, PermissionRead, PodPidRead, RoleCreate,
+    RoleDelete, RoleRead, RoleUpdate, StrategyCreate, StrategyDelete, StrategyRead, StrategyUpdate,
+    UserCreate, UserPasswordReset, UserPermissionUpdate, UserRead, Whose,
 };
 pub use bootstrap::{BootstrapError, Bootstrapped, DEFAULT_ADMIN};
 pub use error::{ErrorKind, ServiceError};
 pub use intents::ListedIntent;
 pub use login::Profile;
+pub use page::{ByAge, ByName, ByPod, PAGE_ROWS_MAX, Page, Paged, Place};
+pub use roles::{RoleChange, RoleInput};
 pub use session::{ACCESS_TOKEN, Claims, ISSUER};
+pub use sessions::Opened;
 pub use state::Stored;
 pub use strategies::{ListedStrategy, StrategyInput, StrategyStatus};
+pub use throttle::LoginLimits;
+pub use users::UserChange;
 
 use hashing::Hashing;
+use login::Costs;
+use notes::Notes;
 use picture::Pictures;
 use ports::{Desired, NodeStates};
+use throttle::Throttle;
 use world::World;
 
 /// What can be set.
@@ -66,6 +81,8 @@ pub struct Rules {
     pub limits: Limits,
     /// How many strategies one user may have.
     pub strategies_per_user: usize,
+    /// How many failed logins are borne.
+    pub logins: LoginLimits,
 }
 
 /// The usual [`Rules::strategies_per_user`]: with one command regex each, no user alone makes a set that a node refuses.
@@ -75,6 +92,9 @@ pub const STRATEGIES_PER_USER: usize = 1000;
 pub struct Service {
     world: World,
     hashing: Hashing,
+    costs: Costs,
+    throttle: Throttle,
+    notes: Notes,
     pictures: Pictures,
     cluster: Arc<dyn Cluster>,
     node_states: Arc<dyn NodeStates>,
@@ -93,6 +113,9 @@ impl Service {
         Ok(Self {
             world,
             hashing: Hashing::new(),
+            costs: Costs::default(),
+            throttle: Throttle::new(rules.logins),
+            notes: Notes::default(),
             pictures: Pictures::default(),
             cluster,
             node_states,

@@ -3,11 +3,18 @@
 //! Three naming styles live here because clients rely on each: camelCase in requests, PascalCase in the lists of
 //! strategies and intents, snake_case where a node's answer is passed on. New fields are added, none is renamed.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 
 use gthulhu_lib::id::Id;
 use gthulhu_lib::selector::Selector;
 use serde::{Deserialize, Serialize};
+
+pub(super) use accounts::{
+    DeleteRoleBody, NewRoleBody, NewUserBody, PermissionReply, PermissionsReply, PolicyBody, PolicyReply,
+    ResetBody, RoleBody, RoleReply, RolesReply, UserBody, UserReply, UsersReply,
+};
 
 /// `POST /api/v1/auth/login`
 #[derive(Deserialize, Default)]
@@ -27,6 +34,28 @@ pub(super) struct LoginReply {
     pub token: String,
     /// The same token.
     pub access_token: String,
+    /// Good once, for new tokens.
+    pub refresh_token: String,
+}
+
+/// `POST /api/v1/auth/refresh` and `POST /api/v1/auth/logout`
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct RefreshBody {
+    /// As a login or a refresh answered it.
+    pub refresh_token: String,
+}
+
+/// `GET /api/v1/auth/validate`
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ValidReply {
+    /// Always; a token that is not valid gets no such answer.
+    pub valid: bool,
+    /// The caller.
+    pub uid: Id,
+    /// Never; who must change his password gets no such answer.
+    pub need_change_password: bool,
 }
 
 /// `PUT /api/v1/users/self/password`
@@ -37,19 +66,6 @@ pub(super) struct PasswordBody {
     pub old_password: String,
     /// The password from now on.
     pub new_password: String,
-}
-
-/// A user as others see him.
-#[derive(Serialize)]
-pub(super) struct UserReply {
-    /// Identity.
-    pub id: Id,
-    /// Name.
-    pub username: String,
-    /// Role names; `null` when he has none.
-    pub roles: Option<Vec<String>>,
-    /// 1 active, 2 inactive, 3 must change the password.
-    pub status: i64,
 }
 
 /// `POST` and `PUT /api/v1/strategies`; only PUT reads the id.
@@ -96,6 +112,9 @@ pub(super) struct DeleteIntentsBody {
 pub(super) struct StrategiesReply {
     /// The caller's own.
     pub strategies: Vec<StrategyReply>,
+    /// Where the next page starts.
+    #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// One strategy of a list.
@@ -119,6 +138,9 @@ pub(super) struct StrategyReply {
     pub execution_time: i64,
     /// How far it has come.
     pub status: StrategyStatus,
+    /// Who made it; only in the list of everybody's.
+    #[serde(rename = "CreatorID", skip_serializing_if = "Option::is_none")]
+    pub creator_id: Option<Id>,
 }
 
 /// How far a strategy has come.
@@ -140,6 +162,9 @@ pub(super) struct StrategyStatus {
 pub(super) struct IntentsReply {
     /// The caller's own.
     pub intents: Vec<IntentReply>,
+    /// Where the next page starts.
+    #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// One intent of a list.
@@ -183,6 +208,9 @@ pub(super) struct IntentReply {
 pub(super) struct NodesReply {
     /// Every node of the cluster and of the configuration, by name.
     pub nodes: Vec<NodeReply>,
+    /// Where the next page starts.
+    #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// One node of a list.

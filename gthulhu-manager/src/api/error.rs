@@ -11,6 +11,8 @@ impl From<ServiceError> for HttpError {
         match error.kind() {
             ErrorKind::Unauthorized => HttpError::unauthorized(text),
             ErrorKind::Forbidden => HttpError::forbidden(text),
+            ErrorKind::BadRequest => HttpError::bad_request(text),
+            ErrorKind::Conflict => HttpError::conflict(text),
             ErrorKind::NotFound => HttpError::not_found(text),
             ErrorKind::Unprocessable { field, rule } => HttpError::unprocessable(field, rule),
             ErrorKind::TooMany(after) => HttpError::too_many_requests(text, after),

@@ -9,21 +9,26 @@ use gthulhu_lib::id::Id;
 
 use super::App;
 use super::bodies::{DeleteIntentsBody, IntentReply, IntentsReply};
+use super::lists::{page, whose};
 use super::routes::{BAD_BODY, parse_id};
 use crate::service::{Granted, IntentDelete, IntentRead, ListedIntent};
 
-/// `GET /api/v1/intents/self`; with `?excluded=true` those that were deleted instead.
+/// `GET /api/v1/intents/self`; with `?excluded=true` those that were deleted instead, with `?all=true` everybody's, for
+/// administrators.
 pub(super) async fn list(app: Arc<App>, grant: Granted<IntentRead>, call: Call) -> Result<Reply, HttpError> {
+    let (whose, page) = (whose(&call.head), page(&call.head)?);
     let excluded = call.head.flag("excluded");
-    let intents = app
-        .run(move |service| {
-            Ok(if excluded { service.excluded_intents(&grant) } else { service.intents(&grant) })
+    let listed = app
+        .run(move |service| match excluded {
+            true => service.excluded_intents(&grant, whose, &page),
+            false => service.intents(&grant, whose, &page),
         })
         .await?;
-    Ok(Reply::data(&IntentsReply { intents: intents.into_iter().map(IntentReply::from).collect() }))
+    let intents = listed.rows.into_iter().map(IntentReply::from).collect();
+    Ok(Reply::data(&IntentsReply { intents, next: listed.next }))
 }
 
-/// `DELETE /api/v1/intents`
+/// `DELETE /api/v1/intents`; with `?all=true` anybody's, for administrators.
 pub(super) async fn delete(
     app: Arc<App>,
     grant: Granted<IntentDelete>,
@@ -35,7 +40,8 @@ pub(super) async fn delete(
     }
     let parse = |(i, id): (usize, &String)| parse_id(&format!("intentIds[{i}]"), id);
     let ids = body.intent_ids.iter().enumerate().map(parse).collect::<Result<Vec<Id>, _>>()?;
-    app.run(move |service| service.delete_intents(&grant, &call.head.request_id, &ids)).await?;
+    let whose = whose(&call.head);
+    app.run(move |service| service.delete_intents(&grant, &call.head.request_id, &ids, whose)).await?;
     Ok(Reply::empty())
 }
 

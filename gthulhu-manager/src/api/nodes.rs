@@ -8,28 +8,31 @@ use gthulhu_http::reply::Reply;
 
 use super::App;
 use super::bodies::{NodeReply, NodesReply};
-use crate::cluster::NodeHealth;
+use super::lists::page;
+use crate::cluster::{ClusterNode, NodeHealth};
 use crate::service::{Granted, PodPidRead};
 
 /// `GET /api/v1/nodes`
-pub(super) async fn list(app: Arc<App>, grant: Granted<PodPidRead>, _call: Call) -> Result<Reply, HttpError> {
-    let nodes = app.service.nodes(&grant);
-    let reply = |(name, health): (String, NodeHealth)| NodeReply { name, status: word(health) };
-    Ok(Reply::data(&NodesReply {
-        nodes: nodes.into_iter().map(|node| reply((node.name, node.status))).collect(),
-    }))
+pub(super) async fn list(app: Arc<App>, grant: Granted<PodPidRead>, call: Call) -> Result<Reply, HttpError> {
+    let listed = app.service.nodes(&grant, &page(&call.head)?);
+    let reply = |node: ClusterNode| NodeReply { name: node.name, status: word(node.status) };
+    let nodes = listed.rows.into_iter().map(reply).collect();
+    Ok(Reply::data(&NodesReply { nodes, next: listed.next }))
 }
 
-/// `GET /api/v1/nodes/{nodeID}/pods/pids`
+/// `GET /api/v1/nodes/{nodeID}/pods/pids`; of pods beyond the caller's scope nothing is passed on.
 pub(super) async fn pods_pids(
     app: Arc<App>,
     grant: Granted<PodPidRead>,
     call: Call,
 ) -> Result<Reply, HttpError> {
     let node = app.service.node(&grant, call.param("nodeID"))?;
-    let mut pods = app.nodes.pods_pids(&node.name).await?;
-    pods.node_id = Some(node.name);
-    Ok(Reply::data(&pods))
+    let mut answer = app.nodes.pods_pids(&node.name).await?;
+    let uids: Vec<_> = answer.pods.iter().map(|pod| pod.pod_uid.as_str()).collect();
+    let visible = app.service.visible_pods(&grant, &uids);
+    answer.pods.retain(|pod| visible.contains(&pod.pod_uid));
+    answer.node_id = Some(node.name);
+    Ok(Reply::data(&answer))
 }
 
 fn word(health: NodeHealth) -> &'static str {

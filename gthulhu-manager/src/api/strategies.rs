@@ -10,9 +10,11 @@ use http::header::LOCATION;
 
 use super::App;
 use super::bodies::{DeleteStrategyBody, StrategiesReply, StrategyBody, StrategyReply, StrategyStatus};
+use super::lists::{page, whose};
 use super::routes::{BAD_BODY, STRATEGIES};
 use crate::service::{
     Granted, ListedStrategy, StrategyCreate, StrategyDelete, StrategyInput, StrategyRead, StrategyUpdate,
+    Whose,
 };
 
 /// `POST /api/v1/strategies`; with `?allowEmpty=true` also when no pod matches yet.
@@ -45,19 +47,25 @@ pub(super) async fn update(
     Ok(Reply::done())
 }
 
-/// `GET /api/v1/strategies/self`
+/// `GET /api/v1/strategies/self`; with `?all=true` everybody's, for administrators.
 pub(super) async fn list(
     app: Arc<App>,
     grant: Granted<StrategyRead>,
-    _call: Call,
+    call: Call,
 ) -> Result<Reply, HttpError> {
-    let strategies = app.run(move |service| Ok(service.strategies(&grant))).await?;
+    let (whose, page) = (whose(&call.head), page(&call.head)?);
+    let listed = app.run(move |service| service.strategies(&grant, whose, &page)).await?;
+    let reply = |listed: ListedStrategy| {
+        let creator_id = (whose == Whose::Everyones).then_some(listed.strategy.value.creator);
+        StrategyReply { creator_id, ..StrategyReply::from(listed) }
+    };
     Ok(Reply::data(&StrategiesReply {
-        strategies: strategies.into_iter().map(StrategyReply::from).collect(),
+        strategies: listed.rows.into_iter().map(reply).collect(),
+        next: listed.next,
     }))
 }
 
-/// `DELETE /api/v1/strategies`
+/// `DELETE /api/v1/strategies`; with `?all=true` anybody's, for administrators.
 pub(super) async fn delete(
     app: Arc<App>,
     grant: Granted<StrategyDelete>,
@@ -65,7 +73,8 @@ pub(super) async fn delete(
 ) -> Result<Reply, HttpError> {
     let body: DeleteStrategyBody = call.json(BAD_BODY)?;
     let id = required(&body.strategy_id)?;
-    app.run(move |service| service.delete_strategy(&grant, &call.head.request_id, id)).await?;
+    let whose = whose(&call.head);
+    app.run(move |service| service.delete_strategy(&grant, &call.head.request_id, id, whose)).await?;
     Ok(Reply::empty())
 }
 
@@ -108,6 +117,7 @@ impl From<ListedStrategy> for StrategyReply {
                 accepted: status.accepted,
                 failed: status.failed,
             },
+            creator_id: None,
         }
     }
 }

@@ -6,13 +6,14 @@
 
 use std::marker::PhantomData;
 use std::net::IpAddr;
+use std::slice;
 
 use gthulhu_lib::id::Id;
 
 use super::session::{Claims, Session};
 use super::state::State;
 use super::{Service, ServiceError};
-use crate::domain::{Permission, Policy};
+use crate::domain::{ADMIN_ROLE, Permission, Policy, Strategy, User};
 use crate::store::audit::Origin;
 
 /// A marker for one permission.
@@ -45,6 +46,24 @@ markers! {
     PodPidRead
     /// To read the audit trail.
     AuditRead
+    /// To create users.
+    UserCreate
+    /// To list users.
+    UserRead
+    /// To set a user's password.
+    UserPasswordReset
+    /// To change a user's roles and status.
+    UserPermissionUpdate
+    /// To create roles.
+    RoleCreate
+    /// To list roles.
+    RoleRead
+    /// To change roles.
+    RoleUpdate
+    /// To delete roles.
+    RoleDelete
+    /// To list permissions.
+    PermissionRead
 }
 
 /// A user with a valid session, who may still have to change his password.
@@ -59,6 +78,28 @@ pub struct Granted<K: Needs> {
     session: Session,
     policies: Vec<Policy>,
     permission: PhantomData<fn() -> K>,
+}
+
+/// Whose strategies are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The caller's.
+    Own,
+    /// Everybody's, for administrators.
+    Everyones,
+}
+
+impl Whose {
+    /// Refuses what is everybody's to those who do not administer, and to administrators whose grant says `self`.
+    pub(super) fn check<K: Needs>(self, grant: &Granted<K>, state: &State) -> Result<(), ServiceError> {
+        let all = || grant.policies.iter().any(|policy| !policy.own);
+        let may = self == Self::Own || (all() && grant.session.user(state)?.value.is_admin());
+        if may { Ok(()) } else { Err(ServiceError::Denied) }
+    }
+
+    pub(super) fn includes(self, caller: Id, creator: Id) -> bool {
+        self == Self::Everyones || caller == creator
+    }
 }
 
 impl Service {
@@ -122,6 +163,42 @@ impl<K: Needs> Granted<K> {
                 namespaces.iter().all(|namespace| scopes.iter().any(|s| s.is_empty() || s == namespace))
             }
         }
+    }
+
+    /// Does it let him deal with this user? A grant of policies that all say `self` is about himself only.
+    pub(super) fn concerns(&self, user: Id) -> bool {
+        user == self.uid() || self.policies.iter().any(|policy| !policy.own)
+    }
+
+    /// Is this strategy, as it is written, within the scope?
+    pub(super) fn covers_strategy(&self, strategy: &Strategy) -> bool {
+        self.covers(&strategy.strategy_namespace, strategy.namespaces())
+    }
+
+    /// Is this pod, as far as a strategy is for it, within the scope?
+    pub(super) fn covers_pod(&self, strategy: &Strategy, pod_namespace: &String) -> bool {
+        self.covers(&strategy.strategy_namespace, Some(slice::from_ref(pod_namespace)))
+    }
+
+    /// Refuses to let the caller deal with one who may do more than he.
+    pub(super) fn demand_rights_of(&self, state: &State, user: &User) -> Result<(), ServiceError> {
+        // An administrator is more than his permissions: what is everybody's is his business.
+        let administers = |user: &User| user.roles.iter().any(|role| role == ADMIN_ROLE);
+        if administers(user) && !administers(&self.session.user(state)?.value) {
+            return Err(ServiceError::Forbidden);
+        }
+        self.demand_all(state, state.policies_of(user))
+    }
+
+    /// Refuses to let the caller hand out or take away what he may not do himself.
+    pub(super) fn demand_all<'p>(
+        &self,
+        state: &State,
+        policies: impl IntoIterator<Item = &'p Policy>,
+    ) -> Result<(), ServiceError> {
+        let own: Vec<_> = state.policies_of(&self.session.user(state)?.value).collect();
+        let lacking = policies.into_iter().find(|wanted| !own.iter().any(|policy| policy.includes(wanted)));
+        lacking.map_or(Ok(()), |policy| Err(ServiceError::Lacking(policy.permission)))
     }
 
     /// The same grant, in a request from this address.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gthulhu_lib::intent::Invalid;
 
-use crate::domain::WeakPassword;
+use crate::domain::{Permission, WeakPassword};
 use crate::store::{CommitError, StoreError};
 
 /// Why an operation did nothing. `Display` is the text for the user, except where [`ServiceError::kind`] says
@@ -16,12 +16,20 @@ pub enum ServiceError {
     BadLogin,
     #[error("too many logins at once")]
     Busy,
+    #[error("too many failed logins, try again later")]
+    Throttled(Duration),
     #[error("invalid or expired token")]
     BadToken,
     #[error("invalid token type")]
     BadTokenType,
     #[error("token revoked")]
     TokenRevoked,
+    #[error("invalid refresh token")]
+    BadRefreshToken,
+    #[error("refresh token not found")]
+    NoSuchRefreshToken,
+    #[error("refresh token revoked")]
+    RefreshTokenRevoked,
     #[error("user not found")]
     NoSuchUser,
     #[error("user is inactive")]
@@ -44,6 +52,26 @@ pub enum ServiceError {
     NoStrategyToDelete,
     #[error("one or more intents not found or you don't have permission to delete them")]
     NoIntentsToDelete,
+    #[error("user not found")]
+    NoUserToChange,
+    #[error("user already exists")]
+    UserExists,
+    #[error("role not found")]
+    NoSuchRole,
+    #[error("role already exists")]
+    RoleExists,
+    #[error("Some roles not found")]
+    SomeRolesNotFound,
+    #[error("role {0} is built in: nobody changes or deletes it")]
+    BuiltInRole(String),
+    #[error("role is held by {0} users")]
+    RoleInUse(usize),
+    #[error("there must always be an administrator who can log in")]
+    LastAdmin,
+    #[error("forbidden")]
+    Forbidden,
+    #[error("forbidden: you lack {0} to this extent")]
+    Lacking(Permission),
     #[error("node not found")]
     NoSuchNode,
     #[error("the view of the cluster is not complete: {0}")]
@@ -63,8 +91,12 @@ pub enum ErrorKind {
     Unauthorized,
     /// He did, and may not.
     Forbidden,
+    /// What is asked makes no sense.
+    BadRequest,
     /// There is no such thing, or not for him.
     NotFound,
+    /// It does not fit what is there.
+    Conflict,
     /// A field breaks a rule.
     Unprocessable {
         /// The field, as the user spells it.
@@ -88,14 +120,27 @@ impl ServiceError {
             | Self::BadToken
             | Self::BadTokenType
             | Self::TokenRevoked
+            | Self::BadRefreshToken
+            | Self::NoSuchRefreshToken
+            | Self::RefreshTokenRevoked
             | Self::NoSuchUser
             | Self::InactiveUser
             | Self::WrongPassword => ErrorKind::Unauthorized,
-            Self::MustChangePassword | Self::Denied => ErrorKind::Forbidden,
+            Self::MustChangePassword | Self::Denied | Self::Forbidden | Self::Lacking(_) => {
+                ErrorKind::Forbidden
+            }
+            Self::SomeRolesNotFound => ErrorKind::BadRequest,
+            Self::UserExists
+            | Self::RoleExists
+            | Self::BuiltInRole(_)
+            | Self::RoleInUse(_)
+            | Self::LastAdmin => ErrorKind::Conflict,
             Self::NoPodsMatch
             | Self::NoStrategyToUpdate
             | Self::NoStrategyToDelete
             | Self::NoIntentsToDelete
+            | Self::NoUserToChange
+            | Self::NoSuchRole
             | Self::NoSuchNode => ErrorKind::NotFound,
             Self::WeakPassword(weak) => {
                 ErrorKind::Unprocessable { field: "newPassword".into(), rule: weak.to_string() }
@@ -103,6 +148,7 @@ impl ServiceError {
             Self::Invalid(invalid) => {
                 ErrorKind::Unprocessable { field: invalid.field.clone(), rule: invalid.rule.clone() }
             }
+            Self::Throttled(after) => ErrorKind::TooMany(*after),
             Self::Busy => ErrorKind::TooMany(Duration::from_secs(1)),
             Self::ClusterNotReady(_) | Self::Contended => ErrorKind::Unavailable(Duration::from_secs(1)),
             // The process restarts when its store fails.

@@ -1,17 +1,21 @@
 //! Listing the intents that follow from one's strategies, and excluding some of them.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use gthulhu_lib::derive::{DerivedIntent, derive};
-use gthulhu_lib::id::Id;
+use gthulhu_lib::derive::{DerivedIntent, Pod, derive};
+use gthulhu_lib::id::{Id, intent_id};
 use gthulhu_lib::wire::IntentBody;
 
-use super::access::{Granted, IntentDelete, IntentRead};
+use super::access::{Granted, IntentDelete, IntentRead, Whose};
+use super::page::{ByPod, Page, Paged};
 use super::{Service, ServiceError, now_ms};
-use crate::domain::Exclusion;
+use crate::domain::{Exclusion, Strategy};
 use crate::store::audit::Origin;
 use crate::store::{AuditEntry, Batch, Document, Key};
+
+/// The namespace of a pod that is not known.
+static NOWHERE: String = String::new();
 
 /// One intent, and how far it has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,52 +35,72 @@ pub struct ListedIntent {
 }
 
 impl Service {
-    /// The intents of the caller's strategies, by strategy and pod.
-    pub fn intents(&self, grant: &Granted<IntentRead>) -> Vec<ListedIntent> {
+    /// The intents of the caller's strategies within the scope of his grant, by strategy and pod; for an administrator,
+    /// on demand, those of all users.
+    pub fn intents(
+        &self,
+        grant: &Granted<IntentRead>,
+        whose: Whose,
+        page: &Page<ByPod>,
+    ) -> Result<Paged<ListedIntent>, ServiceError> {
+        whose.check(grant, &self.world.state())?;
         let picture = self.picture();
-        let own = picture.strategies().values().filter(|strategy| strategy.value.creator == grant.uid());
-        own.flat_map(|strategy| picture.intents_of(strategy.value.id))
-            .map(|intent| self.listed(intent))
-            .collect()
+        let shown = picture
+            .strategies()
+            .values()
+            .map(|stored| &stored.value)
+            .filter(|strategy| whose.includes(grant.uid(), strategy.creator));
+        let intents = shown.flat_map(|strategy| {
+            let intents = picture.intents_of(strategy.id).iter();
+            intents.filter(|intent| grant.covers_pod(strategy, &intent.pod.namespace))
+        });
+        let Paged { rows, next } =
+            page.of(intents.map(|intent| ((intent.strategy.id, intent.pod.uid.as_str()), intent)));
+        Ok(Paged { rows: rows.into_iter().map(|intent| self.listed(intent)).collect(), next })
     }
 
-    /// What the caller excluded, as the intents would be. One whose pod cannot be seen now has only the pod's uid.
-    pub fn excluded_intents(&self, grant: &Granted<IntentRead>) -> Vec<ListedIntent> {
-        let (state, picture) = (self.world.state(), self.picture());
-        let mut pods_of: BTreeMap<Id, BTreeSet<&str>> = BTreeMap::new();
-        for exclusion in state.exclusions.values().map(|stored| &stored.value) {
-            if exclusion.creator == grant.uid() {
-                pods_of.entry(exclusion.strategy).or_default().insert(&exclusion.pod_uid);
-            }
-        }
-        let mut listed = Vec::new();
-        for (strategy, uids) in pods_of {
-            let Some(stored) = state.strategies.get(&strategy) else { continue };
-            let spec = Arc::new(stored.value.spec());
-            let seen: Vec<_> =
-                picture.pods().iter().filter(|pod| uids.contains(pod.uid.as_str())).cloned().collect();
-            let derived = derive(&[Arc::clone(&spec)], &seen, &HashSet::new()).intents;
-            let mut bodies: BTreeMap<_, _> =
-                derived.iter().map(|intent| (intent.pod.uid.as_str(), intent.body())).collect();
-            listed.extend(uids.iter().map(|uid| ListedIntent {
-                id: gthulhu_lib::id::intent_id(strategy, uid),
-                strategy,
-                body: bodies.remove(uid).unwrap_or_else(|| unseen(strategy, uid, &stored.value)),
-                accepted: false,
-                last_error: None,
-                generation: 0,
-            }));
-        }
-        listed
+    /// What was excluded from the same strategies, as the intents would be. One whose pod cannot be seen now has only
+    /// the pod's uid, and no namespace: a grant for some namespaces does not show it.
+    pub fn excluded_intents(
+        &self,
+        grant: &Granted<IntentRead>,
+        whose: Whose,
+        page: &Page<ByPod>,
+    ) -> Result<Paged<ListedIntent>, ServiceError> {
+        let state = self.world.state();
+        whose.check(grant, &state)?;
+        let picture = self.picture();
+        let pods: HashMap<&str, &Arc<Pod>> =
+            picture.pods().iter().map(|pod| (pod.uid.as_str(), pod)).collect();
+        let excluded = state.exclusions.values().filter_map(|stored| {
+            let strategy = &state.strategies.get(&stored.value.strategy)?.value;
+            let uid = stored.value.pod_uid.as_str();
+            let pod = pods.get(uid).copied();
+            let namespace = pod.map_or(&NOWHERE, |pod| &pod.namespace);
+            let shown =
+                whose.includes(grant.uid(), strategy.creator) && grant.covers_pod(strategy, namespace);
+            shown.then_some(((strategy.id, uid), (strategy, uid, pod)))
+        });
+        let Paged { rows, next } = page.of(excluded);
+        let listed = |(strategy, uid, pod): (&Strategy, &str, Option<&Arc<Pod>>)| ListedIntent {
+            id: intent_id(strategy.id, uid),
+            strategy: strategy.id,
+            body: pod.and_then(|pod| seen(strategy, pod)).unwrap_or_else(|| unseen(strategy, uid)),
+            accepted: false,
+            last_error: None,
+            generation: 0,
+        };
+        Ok(Paged { rows: rows.into_iter().map(listed).collect(), next })
     }
 
-    /// Excludes intents of the caller's strategies: all of them, or none if one is not his or not there. They stay
-    /// excluded until their strategy is changed or deleted, or their pod is gone.
+    /// Excludes intents of the caller's strategies, or of any for an administrator: all of them, or none if one is not
+    /// his or not there. They stay excluded until their strategy is changed or deleted, or their pod is gone.
     pub fn delete_intents(
         &self,
         grant: &Granted<IntentDelete>,
         request_id: &str,
         ids: &[Id],
+        whose: Whose,
     ) -> Result<(), ServiceError> {
         let origin = grant.origin(request_id);
         let picture = self.picture();
@@ -84,15 +108,18 @@ impl Service {
         let found: Vec<_> = picture.intents().iter().filter(|intent| wanted.contains(&intent.id)).collect();
         self.world.mutate(|state| {
             let grant = grant.again(state)?;
+            whose.check(&grant, state)?;
             let mut batch: Option<Batch> = None;
             let mut count = 0;
             for intent in &found {
                 let strategy = state.strategies.get(&intent.strategy.id);
-                let Some(strategy) = strategy.filter(|stored| stored.value.creator == grant.uid()) else {
-                    continue;
-                };
+                let strategy = strategy.filter(|stored| whose.includes(grant.uid(), stored.value.creator));
+                let Some(strategy) = strategy else { continue };
                 if state.exclusions.contains_key(&intent.id) {
                     continue;
+                }
+                if !grant.covers_pod(&strategy.value, &intent.pod.namespace) {
+                    return Err(ServiceError::Denied);
                 }
                 count += 1;
                 let exclusion = Document::Exclusion(exclusion(intent, grant.uid(), origin.at_ms));
@@ -152,14 +179,20 @@ fn exclusion(intent: &DerivedIntent, creator: Id, at_ms: i64) -> Exclusion {
     Exclusion { id: intent.id, strategy: intent.strategy.id, pod_uid: intent.pod.uid.clone(), creator, at_ms }
 }
 
+/// The intent as it would be, if the strategy still is for this pod.
+fn seen(strategy: &Strategy, pod: &Arc<Pod>) -> Option<IntentBody> {
+    let spec = Arc::new(strategy.spec());
+    derive(&[spec], &[Arc::clone(pod)], &HashSet::new()).intents.first().map(DerivedIntent::body)
+}
+
 /// The part of an intent that is known without its pod.
-fn unseen(id: Id, pod_uid: &str, strategy: &crate::domain::Strategy) -> IntentBody {
+fn unseen(strategy: &Strategy, pod_uid: &str) -> IntentBody {
     IntentBody {
         pod_id: pod_uid.to_string(),
         command_regex: strategy.command_regex.clone(),
         priority: strategy.priority,
         execution_time: strategy.execution_time,
-        strategy_id: Some(id.to_string()),
+        strategy_id: Some(strategy.id.to_string()),
         ..IntentBody::default()
     }
 }

@@ -1,4 +1,4 @@
-//! Creating, changing, deleting and listing one's own strategies.
+//! Creating, changing, deleting and listing one's own strategies, and for administrators those of others.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use gthulhu_lib::intent::{
 };
 use gthulhu_lib::selector::Selector;
 
-use super::access::{Granted, StrategyCreate, StrategyDelete, StrategyRead, StrategyUpdate};
+use super::access::{Granted, StrategyCreate, StrategyDelete, StrategyRead, StrategyUpdate, Whose};
+use super::page::{ByAge, Page, Paged};
 use super::state::{State, Stored};
 use super::{Service, ServiceError, new_id};
 use crate::domain::Strategy;
@@ -30,10 +31,10 @@ pub struct StrategyInput {
     pub execution_time: i64,
 }
 
-/// One of the caller's strategies.
+/// One strategy of a list.
 #[derive(Debug, Clone)]
 pub struct ListedStrategy {
-    /// As he wrote it.
+    /// As its creator wrote it.
     pub strategy: Arc<Stored<Strategy>>,
     /// What became of it.
     pub status: StrategyStatus,
@@ -103,8 +104,10 @@ impl Service {
             self.picture().demand_pods(&written.spec())?;
         }
         self.world.mutate(|state| {
-            allowed(&grant.again(state)?)?;
+            let grant = grant.again(state)?;
+            allowed(&grant)?;
             let stored = own(state, id, grant.uid()).ok_or_else(not_his)?;
+            in_scope(grant.covers_strategy(&stored.value))?;
             let after = Strategy { created_ms: stored.value.created_ms, ..written.clone() };
             let (before, after) = (Document::Strategy(stored.value.clone()), Document::Strategy(after));
             let entry = AuditEntry::changed(&origin, "strategy.update", &before, &after);
@@ -113,17 +116,22 @@ impl Service {
         })
     }
 
-    /// Deletes one of the caller's strategies, and what was excluded from it.
+    /// Deletes one of the caller's strategies, or any for an administrator, and what was excluded from it.
     pub fn delete_strategy(
         &self,
         grant: &Granted<StrategyDelete>,
         request_id: &str,
         id: Id,
+        whose: Whose,
     ) -> Result<(), ServiceError> {
         let origin = grant.origin(request_id);
         self.world.mutate(|state| {
             let grant = grant.again(state)?;
-            let stored = own(state, id, grant.uid()).ok_or(ServiceError::NoStrategyToDelete)?;
+            whose.check(&grant, state)?;
+            let stored = state.strategies.get(&id);
+            let stored = stored.filter(|stored| whose.includes(grant.uid(), stored.value.creator));
+            let stored = stored.ok_or(ServiceError::NoStrategyToDelete)?;
+            in_scope(grant.covers_strategy(&stored.value))?;
             let entry =
                 AuditEntry::deleted(&origin, "strategy.delete", &Document::Strategy(stored.value.clone()));
             let batch = Batch::audited(entry).delete(stored.version, Key::Strategy(id));
@@ -131,23 +139,31 @@ impl Service {
         })
     }
 
-    /// The caller's strategies, oldest first.
-    pub fn strategies(&self, grant: &Granted<StrategyRead>) -> Vec<ListedStrategy> {
+    /// The caller's strategies within the scope of his grant, oldest first; for an administrator, on demand, those of
+    /// all users.
+    pub fn strategies(
+        &self,
+        grant: &Granted<StrategyRead>,
+        whose: Whose,
+        page: &Page<ByAge>,
+    ) -> Result<Paged<ListedStrategy>, ServiceError> {
+        whose.check(grant, &self.world.state())?;
         let picture = self.picture();
-        let own = picture.strategies().values().filter(|strategy| strategy.value.creator == grant.uid());
-        let mut listed: Vec<_> = own
-            .map(|strategy| {
-                let intents = picture.intents_of(strategy.value.id);
-                let nodes: BTreeSet<_> = intents.iter().map(DerivedIntent::node).collect();
-                let accepted = intents.iter().filter(|intent| self.accepted(intent)).count();
-                let failing = |node: &str| self.node_states.last_error(node).is_some();
-                let failed = intents.iter().filter(|i| failing(i.node()) && !self.accepted(i)).count();
-                let status = StrategyStatus { pods: intents.len(), nodes: nodes.len(), accepted, failed };
-                ListedStrategy { strategy: Arc::clone(strategy), status }
-            })
-            .collect();
-        listed.sort_by_key(|listed| (listed.strategy.value.created_ms, listed.strategy.value.id));
-        listed
+        let shown = picture.strategies().values().filter(|stored| {
+            whose.includes(grant.uid(), stored.value.creator) && grant.covers_strategy(&stored.value)
+        });
+        let Paged { rows, next } =
+            page.of(shown.map(|stored| ((stored.value.created_ms, stored.value.id), stored)));
+        let listed = |strategy: &Arc<Stored<Strategy>>| {
+            let intents = picture.intents_of(strategy.value.id);
+            let nodes: BTreeSet<_> = intents.iter().map(DerivedIntent::node).collect();
+            let accepted = intents.iter().filter(|intent| self.accepted(intent)).count();
+            let failing = |node: &str| self.node_states.last_error(node).is_some();
+            let failed = intents.iter().filter(|i| failing(i.node()) && !self.accepted(i)).count();
+            let status = StrategyStatus { pods: intents.len(), nodes: nodes.len(), accepted, failed };
+            ListedStrategy { strategy: Arc::clone(strategy), status }
+        };
+        Ok(Paged { rows: rows.into_iter().map(listed).collect(), next })
     }
 }
 

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 
 use super::ports::NodeStates;
 use super::{
-    Claims, Granted, Needs, Rules, STRATEGIES_PER_USER, Service, ServiceError, StrategyInput, new_id,
+    Claims, Granted, ListedIntent, ListedStrategy, LoginLimits, Needs, Page, Rules, STRATEGIES_PER_USER,
+    Service, ServiceError, StrategyInput, Whose, new_id,
 };
 use crate::cluster::{Cluster, ClusterNode, ClusterView, NodeHealth};
 use crate::domain::{PasswordHash, Policy, Role, Status, User};
@@ -106,6 +107,7 @@ impl Bed {
             access_ttl: Duration::from_secs(3 * 3600),
             limits: Limits::default(),
             strategies_per_user: STRATEGIES_PER_USER,
+            logins: LoginLimits::default(),
         };
         let service = Service::open(
             Arc::clone(&store) as _,
@@ -126,7 +128,11 @@ impl Bed {
     }
 
     pub(super) fn login(&self, username: &str) -> Claims {
-        self.service.login(username, PASSWORD).unwrap()
+        self.enter(username, PASSWORD).unwrap()
+    }
+
+    pub(super) fn enter(&self, username: &str, password: &str) -> Result<Claims, ServiceError> {
+        self.service.login(&stranger(), username, password).map(|opened| opened.claims)
     }
 
     /// The administrator's grant, without the work of a login.
@@ -181,6 +187,21 @@ impl Bed {
         self.service.create_strategy(&self.admin(), "r-create", input, false)
     }
 
+    /// The administrator's strategies.
+    pub(super) fn strategies(&self) -> Vec<ListedStrategy> {
+        self.service.strategies(&self.admin(), Whose::Own, &Page::all()).unwrap().rows
+    }
+
+    /// The intents of the administrator's strategies.
+    pub(super) fn intents(&self) -> Vec<ListedIntent> {
+        self.service.intents(&self.admin(), Whose::Own, &Page::all()).unwrap().rows
+    }
+
+    /// What was excluded from them.
+    pub(super) fn excluded(&self) -> Vec<ListedIntent> {
+        self.service.excluded_intents(&self.admin(), Whose::Own, &Page::all()).unwrap().rows
+    }
+
     /// `node` accepts everything that it should hold.
     pub(super) fn accept(&self, node: &str) {
         let intents = self.service.desired().unwrap().remove(node).unwrap_or_default();
@@ -199,6 +220,11 @@ impl Bed {
         let mut head = Head::start();
         self.store.audit(0, usize::MAX).unwrap().iter().map(|bytes| head.verify(bytes).unwrap()).collect()
     }
+}
+
+/// A request of someone who is not known yet.
+pub(super) fn stranger() -> Origin {
+    Origin::stranger(super::now_ms(), "r-stranger", [192, 0, 2, 1].into())
 }
 
 /// The pods of [`Bed::new`].

@@ -61,7 +61,7 @@ fn a_grant_does_not_outlive_the_right() {
     let bed = Bed::new();
     let service = &bed.service;
     let id = bed.create(app("web")).unwrap();
-    let intent = service.intents(&bed.admin())[0].id;
+    let intent = bed.intents()[0].id;
     let (create, update) = (bed.admin::<StrategyCreate>(), bed.admin::<StrategyUpdate>());
     let (delete, exclude) = (bed.admin::<StrategyDelete>(), bed.admin::<IntentDelete>());
     let before = service.world.state();
@@ -69,8 +69,8 @@ fn a_grant_does_not_outlive_the_right() {
         let refusals = [
             service.create_strategy(&create, "", app("web"), false).map(drop),
             service.update_strategy(&update, "", id, app("db"), false),
-            service.delete_strategy(&delete, "", id),
-            service.delete_intents(&exclude, "", &[intent]),
+            service.delete_strategy(&delete, "", id, Whose::Own),
+            service.delete_intents(&exclude, "", &[intent], Whose::Own),
         ];
         refusals.map(|refusal| refusal.unwrap_err().to_string())
     };

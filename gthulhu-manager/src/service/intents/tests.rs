@@ -12,7 +12,7 @@ fn names(intents: &[ListedIntent]) -> Vec<&str> {
 }
 
 fn delete(bed: &Bed, ids: &[Id]) -> Result<(), ServiceError> {
-    bed.service.delete_intents(&bed.admin(), "r-delete", ids)
+    bed.service.delete_intents(&bed.admin(), "r-delete", ids, Whose::Own)
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn an_intent_tells_its_pod_and_how_far_it_has_come() {
     let bed = Bed::new();
     let strategy = bed.create(app("web")).unwrap();
     bed.outside.fail("n1", "connection refused");
-    let [first, second] = &bed.service.intents(&bed.admin())[..] else { panic!("two intents") };
+    let [first, second] = &bed.intents()[..] else { panic!("two intents") };
     assert_eq!(first.id, intent_id(strategy, "uid-web-1"));
     assert_eq!(
         (first.strategy, first.body.pod_id.as_str(), first.body.node_id.as_str()),
@@ -33,7 +33,7 @@ fn an_intent_tells_its_pod_and_how_far_it_has_come() {
     );
     assert_eq!(second.body.pod_name, "web-2");
     bed.accept("n1");
-    let accepted = &bed.service.intents(&bed.admin())[0];
+    let accepted = &bed.intents()[0];
     assert_eq!((accepted.accepted, accepted.last_error.as_deref(), accepted.generation), (true, None, 1));
 }
 
@@ -41,12 +41,12 @@ fn an_intent_tells_its_pod_and_how_far_it_has_come() {
 fn intents_follow_the_pods() {
     let bed = Bed::new();
     let strategy = bed.create(app("late")).unwrap();
-    assert!(bed.service.intents(&bed.admin()).is_empty(), "it has no node yet");
+    assert!(bed.intents().is_empty(), "it has no node yet");
     bed.outside.pods(vec![pod("late-1", "default", Some("n2"))], true);
     assert_eq!(bed.desired(), [("n2".to_string(), vec!["late-1".to_string()])].into());
-    let before = bed.service.intents(&bed.admin());
+    let before = bed.intents();
     bed.outside.pods(vec![pod("late-2", "default", Some("n2")), pod("late-1", "default", Some("n1"))], true);
-    let after = bed.service.intents(&bed.admin());
+    let after = bed.intents();
     assert_eq!(names(&after), ["late-1", "late-2"]);
     assert_eq!(after[0].id, before[0].id, "an id outlives whatever happens to the pod");
     assert_eq!(after[0].id, intent_id(strategy, "uid-late-1"));
@@ -60,12 +60,12 @@ fn a_deleted_intent_stays_away_and_is_listed_as_excluded() {
     let gone = intent_id(strategy, "uid-web-1");
     delete(&bed, &[gone, gone]).unwrap();
     let check = |bed: &Bed| {
-        let left = bed.service.intents(&bed.admin());
+        let left = bed.intents();
         let of = |id| {
             left.iter().filter(|i| i.strategy == id).map(|i| i.body.pod_name.as_str()).collect::<Vec<_>>()
         };
         assert_eq!((of(strategy), of(other)), (vec!["web-2"], vec!["db-1", "web-1", "web-2"]));
-        let excluded = bed.service.excluded_intents(&bed.admin());
+        let excluded = bed.excluded();
         let [only] = &excluded[..] else { panic!("one exclusion") };
         assert_eq!((only.id, only.strategy, only.accepted), (gone, strategy, false));
         assert_eq!(
@@ -80,7 +80,7 @@ fn a_deleted_intent_stays_away_and_is_listed_as_excluded() {
     let bed = bed.restart();
     check(&bed);
     bed.outside.pods(vec![], false);
-    let unseen = &bed.service.excluded_intents(&bed.admin())[0];
+    let unseen = &bed.excluded()[0];
     assert_eq!(
         (unseen.id, unseen.body.pod_id.as_str(), unseen.body.pod_name.as_str()),
         (gone, "uid-web-1", "")
@@ -107,11 +107,17 @@ fn deletion_is_all_or_nothing_and_only_of_ones_own() {
         let text = "one or more intents not found or you don't have permission to delete them";
         assert_eq!(error.to_string(), text);
     }
-    assert_eq!((bed.audit().len(), bed.service.intents(&bed.admin()).len()), (records, 2));
+    assert_eq!((bed.audit().len(), bed.intents().len()), (records, 2));
     delete(&bed, &[]).unwrap();
     delete(&bed, &[mine]).unwrap();
     assert!(delete(&bed, &[mine]).is_err(), "it is gone already");
-    assert!(bed.service.excluded_intents(&bed.service.grant(&other).unwrap()).is_empty());
+    assert!(
+        bed.service
+            .excluded_intents(&bed.service.grant(&other).unwrap(), Whose::Own, &Page::all())
+            .unwrap()
+            .rows
+            .is_empty()
+    );
 }
 
 #[test]
@@ -122,9 +128,9 @@ fn an_update_or_deletion_of_the_strategy_ends_its_exclusions() {
         .unwrap();
     assert!(bed.desired().is_empty());
     bed.service.update_strategy(&bed.admin(), "", web, app("web"), false).unwrap();
-    assert_eq!(names(&bed.service.intents(&bed.admin())), ["web-1", "web-2"]);
-    assert_eq!(bed.service.excluded_intents(&bed.admin()).len(), 1, "the other strategy's stays");
-    bed.service.delete_strategy(&bed.admin(), "", db).unwrap();
+    assert_eq!(names(&bed.intents()), ["web-1", "web-2"]);
+    assert_eq!(bed.excluded().len(), 1, "the other strategy's stays");
+    bed.service.delete_strategy(&bed.admin(), "", db, Whose::Own).unwrap();
     assert!(bed.service.world.state().exclusions.is_empty());
     let ended = bed.audit().into_iter().filter(|record| record.verb == "exclusion.delete").count();
     assert_eq!(ended, 3);
@@ -138,7 +144,7 @@ fn exclusions_of_vanished_pods_are_dropped_only_when_that_is_sure() {
     assert_eq!(bed.service.forget_vanished_pods().unwrap(), 0);
     bed.outside.pods(vec![], false);
     assert_eq!(bed.service.forget_vanished_pods().unwrap(), 0, "they may just not be known yet");
-    let ended = gthulhu_lib::derive::Pod { terminal: true, ..pods().remove(0) };
+    let ended = Pod { terminal: true, ..pods().remove(0) };
     bed.outside.pods(vec![ended], true);
     assert_eq!(bed.service.forget_vanished_pods().unwrap(), 1, "one is gone, one has ended but is there");
     assert_eq!(bed.service.forget_vanished_pods().unwrap(), 0);

@@ -3,14 +3,14 @@
 use super::*;
 use crate::domain::{Permission, Policy};
 use crate::service::testbed::{ADMIN, Bed, app, pod, pods};
-use crate::service::{ErrorKind, StrategyRead};
+use crate::service::{ErrorKind, Whose};
 
 fn listed(bed: &Bed) -> Vec<Strategy> {
-    bed.service.strategies(&bed.admin()).into_iter().map(|listed| listed.strategy.value.clone()).collect()
+    bed.strategies().into_iter().map(|listed| listed.strategy.value.clone()).collect()
 }
 
 fn status(bed: &Bed, id: Id) -> (usize, usize, usize, usize) {
-    let all = bed.service.strategies(&bed.admin());
+    let all = bed.strategies();
     let StrategyStatus { pods, nodes, accepted, failed } =
         all.iter().find(|listed| listed.strategy.value.id == id).unwrap().status;
     (pods, nodes, accepted, failed)
@@ -159,20 +159,26 @@ fn only_its_creator_sees_changes_and_deletes_a_strategy() {
     let all = Permission::ALL.iter().copied().map(Policy::everywhere).collect();
     let other = bed.add_user("other", all);
     let service = &bed.service;
-    assert!(service.strategies(&service.grant::<StrategyRead>(&other).unwrap()).is_empty());
+    assert!(
+        service
+            .strategies(&service.grant(&other).unwrap(), Whose::Own, &Page::all())
+            .unwrap()
+            .rows
+            .is_empty()
+    );
     for id in [id, Id::from_bytes([0; 12])] {
         let update = service.update_strategy(&service.grant(&other).unwrap(), "", id, app("web"), false);
         let text = "strategy not found or you don't have permission to update it";
         assert_eq!(update.unwrap_err().to_string(), text);
-        let delete = service.delete_strategy(&service.grant(&other).unwrap(), "", id);
+        let delete = service.delete_strategy(&service.grant(&other).unwrap(), "", id, Whose::Own);
         let text = "strategy not found or you don't have permission to delete it";
         assert_eq!(delete.unwrap_err().to_string(), text);
     }
-    service.delete_strategy(&bed.admin(), "r-3", id).unwrap();
+    service.delete_strategy(&bed.admin(), "r-3", id, Whose::Own).unwrap();
     assert!(listed(&bed).is_empty() && bed.desired().is_empty());
     let record = bed.audit().pop().unwrap();
     assert_eq!((record.verb.as_str(), record.after), ("strategy.delete", None));
-    assert!(service.delete_strategy(&bed.admin(), "", id).is_err(), "it is gone");
+    assert!(service.delete_strategy(&bed.admin(), "", id, Whose::Own).is_err(), "it is gone");
 }
 
 #[test]
@@ -219,6 +225,64 @@ fn one_user_has_only_so_many_and_may_still_change_them() {
     assert!(matches!(refused.kind(), ErrorKind::Unprocessable { field, .. } if field == "strategies"));
     assert_eq!(listed(&bed).len(), 2);
     bed.service.update_strategy(&bed.admin(), "", ids[0], app("db"), false).unwrap();
-    bed.service.delete_strategy(&bed.admin(), "", ids[1]).unwrap();
+    bed.service.delete_strategy(&bed.admin(), "", ids[1], Whose::Own).unwrap();
     bed.create(app("web")).unwrap();
+}
+
+#[test]
+fn a_scope_confines_what_is_listed_changed_and_deleted() {
+    let bed = Bed::new();
+    let all: Vec<_> = Permission::ALL.iter().copied().map(Policy::everywhere).collect();
+    let claims = bed.add_user("dba", all);
+    let service = &bed.service;
+    let data = StrategyInput { k8s_namespace: vec!["data".into()], ..app("db") };
+    let everywhere = StrategyInput { strategy_namespace: "team".into(), ..app("db") };
+    let make = |input| service.create_strategy(&service.grant(&claims).unwrap(), "", input, false).unwrap();
+    let (in_data, in_all) = (make(data.clone()), make(everywhere));
+    let role = service.world.state().role_named("role of dba").unwrap().value.clone();
+    let confine = |policy: &Policy| Policy { k8s_namespace: "data".into(), ..policy.clone() };
+    let policies = role.policies.iter().map(confine).collect();
+    bed.put(&Document::Role(crate::domain::Role { policies, ..role }));
+
+    let page = Page::all();
+    let listed = service.strategies(&service.grant(&claims).unwrap(), Whose::Own, &page).unwrap().rows;
+    assert_eq!(listed.iter().map(|listed| listed.strategy.value.id).collect::<Vec<_>>(), [in_data]);
+    let intents = service.intents(&service.grant(&claims).unwrap(), Whose::Own, &Page::all()).unwrap().rows;
+    assert_eq!(intents.len(), 2, "of both strategies, for the pod in the scope");
+    let update = |id| service.update_strategy(&service.grant(&claims).unwrap(), "", id, data.clone(), false);
+    let delete = |id| service.delete_strategy(&service.grant(&claims).unwrap(), "", id, Whose::Own);
+    assert!(matches!(update(in_all), Err(ServiceError::Denied)));
+    assert!(matches!(delete(in_all), Err(ServiceError::Denied)));
+    update(in_data).unwrap();
+    delete(in_data).unwrap();
+}
+
+#[test]
+fn an_administrator_sees_and_deletes_what_is_everybodys() {
+    let bed = Bed::new();
+    let all: Vec<_> = Permission::ALL.iter().copied().map(Policy::everywhere).collect();
+    let other = bed.add_user("other", all);
+    let service = &bed.service;
+    let (mine, his) = (
+        bed.create(app("web")).unwrap(),
+        service.create_strategy(&service.grant(&other).unwrap(), "", app("db"), false).unwrap(),
+    );
+    let listed = service.strategies(&bed.admin(), Whose::Everyones, &Page::all()).unwrap().rows;
+    assert_eq!(listed.iter().map(|l| l.strategy.value.id).collect::<BTreeSet<_>>(), [mine, his].into());
+    assert_eq!(service.intents(&bed.admin(), Whose::Everyones, &Page::all()).unwrap().rows.len(), 3);
+    let intent = gthulhu_lib::id::intent_id(his, "uid-db-1");
+    service.delete_intents(&bed.admin(), "", &[intent], Whose::Everyones).unwrap();
+    let excluded = |grant, whose| service.excluded_intents(&grant, whose, &Page::all()).unwrap().rows.len();
+    let seen_by_him = excluded(service.grant(&other).unwrap(), Whose::Own);
+    assert_eq!(
+        (excluded(bed.admin(), Whose::Everyones), excluded(bed.admin(), Whose::Own), seen_by_him),
+        (1, 0, 1)
+    );
+    // All permissions are not administration.
+    let not_his = || service.strategies(&service.grant(&other).unwrap(), Whose::Everyones, &Page::all());
+    assert!(matches!(not_his(), Err(ServiceError::Denied)));
+    let delete = |whose| service.delete_strategy(&service.grant(&other).unwrap(), "", mine, whose);
+    assert!(matches!(delete(Whose::Everyones), Err(ServiceError::Denied)));
+    service.delete_strategy(&bed.admin(), "", his, Whose::Everyones).unwrap();
+    assert_eq!(service.strategies(&bed.admin(), Whose::Everyones, &Page::all()).unwrap().rows.len(), 1);
 }

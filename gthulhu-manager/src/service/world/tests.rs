@@ -66,8 +66,8 @@ fn only_a_change_that_intents_follow_from_wakes_whoever_computes_them() {
     bed.create(app("web")).unwrap();
     assert!(changed.has_changed().unwrap());
     changed.mark_unchanged();
-    let intent = bed.service.intents(&bed.admin())[0].id;
-    bed.service.delete_intents(&bed.admin(), "", &[intent]).unwrap();
+    let intent = bed.intents()[0].id;
+    bed.service.delete_intents(&bed.admin(), "", &[intent], crate::service::Whose::Own).unwrap();
     assert!(changed.has_changed().unwrap());
 }
 

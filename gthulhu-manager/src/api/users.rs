@@ -1,0 +1,83 @@
+//! Listing, making and changing users.
+
+use std::sync::Arc;
+
+use gthulhu_http::call::Call;
+use gthulhu_http::error::HttpError;
+use gthulhu_http::reply::Reply;
+use gthulhu_lib::id::Id;
+use http::StatusCode;
+use http::header::LOCATION;
+
+use super::App;
+use super::bodies::{NewUserBody, ResetBody, UserBody, UserReply, UsersReply};
+use super::lists::{or_null, page};
+use super::routes::{BAD_BODY, USERS};
+use crate::domain::{Status, User};
+use crate::service::{Granted, UserChange, UserCreate, UserPasswordReset, UserPermissionUpdate, UserRead};
+
+/// `GET /api/v1/users`
+pub(super) async fn list(app: Arc<App>, grant: Granted<UserRead>, call: Call) -> Result<Reply, HttpError> {
+    let listed = app.service.users(&grant, &page(&call.head)?);
+    let users = listed.rows.iter().map(|user| UserReply::from(&user.value)).collect();
+    Ok(Reply::data(&UsersReply { users: or_null(users), next: listed.next }))
+}
+
+/// `POST /api/v1/users`
+pub(super) async fn create(
+    app: Arc<App>,
+    grant: Granted<UserCreate>,
+    call: Call,
+) -> Result<Reply, HttpError> {
+    let body: NewUserBody = call.json(BAD_BODY)?;
+    let create = move |service: &crate::service::Service| {
+        service.create_user(&grant, &call.head.request_id, &body.username, &body.password)
+    };
+    let id = app.run(create).await?;
+    Ok(Reply::done().header(LOCATION, format!("{USERS}/{id}")))
+}
+
+/// `PUT /api/v1/users/password`
+pub(super) async fn reset_password(
+    app: Arc<App>,
+    grant: Granted<UserPasswordReset>,
+    call: Call,
+) -> Result<Reply, HttpError> {
+    let body: ResetBody = call.json(BAD_BODY)?;
+    let id = user_id(&body.user_id)?;
+    app.run(move |service| service.reset_password(&grant, &call.head.request_id, id, &body.new_password))
+        .await?;
+    Ok(Reply::done())
+}
+
+/// `PUT /api/v1/users/permissions`
+pub(super) async fn change(
+    app: Arc<App>,
+    grant: Granted<UserPermissionUpdate>,
+    call: Call,
+) -> Result<Reply, HttpError> {
+    let body: UserBody = call.json(BAD_BODY)?;
+    let id = user_id(&body.user_id)?;
+    let status = body.status.map(|number| Status::try_from(i64::from(number))).transpose();
+    let unknown = |_| HttpError::unprocessable("status", "must be 1, 2 or 3");
+    let change = UserChange { roles: body.roles, status: status.map_err(unknown)? };
+    app.run(move |service| service.change_user(&grant, &call.head.request_id, id, &change)).await?;
+    Ok(Reply::done())
+}
+
+/// The id of a user. Clients know this refusal by its text and status, which are not those of other ids.
+fn user_id(text: &str) -> Result<Id, HttpError> {
+    let invalid = |_| HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid user ID").in_field("userID");
+    text.parse().map_err(invalid)
+}
+
+impl From<&User> for UserReply {
+    fn from(user: &User) -> Self {
+        Self {
+            id: user.id,
+            username: user.username.clone(),
+            roles: or_null(user.roles.clone()),
+            status: user.status.into(),
+        }
+    }
+}
