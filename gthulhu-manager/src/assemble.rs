@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gthulhu_http::random;
-use gthulhu_http::tokens::{Signer, Verifier};
 use gthulhu_lib::intent::Limits;
 use tokio::task::JoinHandle;
 
@@ -17,6 +16,7 @@ use crate::nodes::{Endpoint, NodeName, driver};
 use crate::pusher::{self, Ledger, NodeView};
 use crate::service::{Rules, Service};
 use crate::store::{Store, StoreError};
+use crate::tokens::UserTokens;
 
 /// What a manager is made of.
 pub struct Parts<'a> {
@@ -61,13 +61,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Manager, StoreError> {
     let options = Options { seed: u64::from_le_bytes(random::bytes()), ..Options::default() };
     let (nodes, driver) = driver::spawn(options, client, Arc::clone(&ledger) as _, ledger);
     view.connect(nodes.clone());
-    let app = Arc::new(App {
-        signer: Signer::new(&keys.user),
-        verifier: Verifier::new(keys.user.public()),
-        service,
-        nodes,
-        cluster,
-    });
+    let app = Arc::new(App { tokens: UserTokens::new(&keys.user), service, nodes, cluster });
     Ok(Manager { app, tasks: Tasks(vec![driver]), limits })
 }
 

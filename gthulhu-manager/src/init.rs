@@ -24,6 +24,11 @@ impl Layout {
         self.dir.join("keys/user-jwt.key")
     }
 
+    /// The public half of the key that signed user tokens before, as long as those are good.
+    pub fn user_jwt_old_pub(&self) -> PathBuf {
+        self.dir.join("keys/user-jwt.old.pub")
+    }
+
     /// Signs tokens towards decision makers; every decision maker has the same file.
     pub fn dm_token_key(&self) -> PathBuf {
         self.dir.join("keys/dm-token.key")

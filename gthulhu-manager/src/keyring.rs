@@ -14,10 +14,18 @@ use crate::init::Layout;
 
 /// What the manager signs and identifies itself with.
 pub struct Keyring {
-    /// Signs user tokens.
-    pub user: PrivateKey,
+    /// For user tokens.
+    pub user: UserKeys,
     /// Towards decision makers.
     pub dm: DmKey,
+}
+
+/// The keys of users' tokens.
+pub struct UserKeys {
+    /// Signs.
+    pub signing: PrivateKey,
+    /// Signed before; its tokens are good until it is retired.
+    pub retiring: Option<PublicKey>,
 }
 
 /// How the manager gets tokens for decision makers.
@@ -45,12 +53,25 @@ const STATE: &str = "state.dir";
 
 /// Reads the keys that `config` names, or those of the first start in `layout`.
 pub fn load(config: &Keys, layout: &Layout) -> Result<Keyring, Finding> {
-    let user = user(config, layout).read(private)?;
+    let user = load_user(config, layout)?;
     let dm = match dm(config, layout) {
         Half::Private(source) => DmKey::Private(source.read(private)?),
         Half::Public(source) => DmKey::Public(source.read(public)?),
     };
     Ok(Keyring { user, dm })
+}
+
+/// Reads the keys of users' tokens only.
+pub fn load_user(config: &Keys, layout: &Layout) -> Result<UserKeys, Finding> {
+    let signing = user(config, layout).read(private)?;
+    let old = layout.user_jwt_old_pub();
+    let retiring = old.exists().then(|| Source::File(STATE, old).read(public)).transpose()?;
+    Ok(UserKeys { signing, retiring })
+}
+
+/// Whether users' tokens are signed with a key that the configuration names, and not with one of [`Layout`].
+pub fn user_key_is_configured(config: &Keys) -> bool {
+    !config.rsa_private_key_pem.is_empty() || is_set(&config.rsa_private_key_path)
 }
 
 /// Whether [`load`] would succeed. Keys that the first start is going to make may be missing.

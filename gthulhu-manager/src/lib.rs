@@ -21,6 +21,7 @@ pub mod pusher;
 pub mod service;
 mod start;
 pub mod store;
+pub mod tokens;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ use gthulhu_lib::intent::Limits;
 use tokio::sync::watch;
 
 use assemble::Parts;
-use service::{Rules, STRATEGIES_PER_USER, Service};
+use service::{LoginLimits, Rules, STRATEGIES_PER_USER, Service};
 
 /// Serves until SIGTERM or Ctrl-C; an error is the reason why it could not start or had to stop.
 pub async fn serve(files: FileArgs) -> Result<(), Exit> {
@@ -48,7 +49,12 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
         store: start::store(&config, mongodb_section)?,
         cluster: start::cluster(&config)?,
         keys: &keys,
-        rules: Rules { access_ttl, limits, strategies_per_user: STRATEGIES_PER_USER },
+        rules: Rules {
+            access_ttl,
+            limits,
+            strategies_per_user: STRATEGIES_PER_USER,
+            logins: LoginLimits::default(),
+        },
         client: start::dm_client(&keys.dm, &config.key.client_id),
     });
     let mut manager = assembled.map_err(|error| Exit::from_error(exit::IO_ERROR, &error))?;

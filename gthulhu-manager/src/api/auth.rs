@@ -2,14 +2,63 @@
 
 use std::sync::Arc;
 
-use gthulhu_http::call::Call;
+use gthulhu_http::call::{Call, Head};
 use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
+use gthulhu_http::route::{Public, Route};
+use gthulhu_http::time::unix_now;
+use http::Method;
+use http::header::CACHE_CONTROL;
 
 use super::App;
-use super::bodies::{LoginBody, LoginReply, PasswordBody, UserReply};
+use super::bodies::{LoginBody, LoginReply, PasswordBody, RefreshBody, UserReply, ValidReply};
+use super::policy::Settled;
 use super::routes::BAD_BODY;
-use crate::service::Caller;
+use crate::service::{Caller, Opened};
+use crate::store::audit::Origin;
+
+/// The routes of sessions.
+pub(super) fn routes() -> Vec<Route<App>> {
+    let (get, post) = (Method::GET, Method::POST);
+    vec![
+        Route::new(
+            post.clone(),
+            "/api/v1/auth/login",
+            Public,
+            login,
+            "Trades a password for an access token and a refresh token.",
+        ),
+        Route::new(
+            post.clone(),
+            "/api/v1/auth/refresh",
+            Public,
+            refresh,
+            "Trades a refresh token for new tokens; shown a second time, it ends the session.",
+        ),
+        Route::new(
+            post.clone(),
+            "/api/v1/auth/logout",
+            Public,
+            logout,
+            "Ends the session of a refresh token, and with it every token of the session.",
+        ),
+        Route::new(post, "/api/v1/auth/logout-all", Settled, logout_all, "Ends all sessions of the caller."),
+        Route::new(
+            get.clone(),
+            "/api/v1/auth/validate",
+            Settled,
+            validate,
+            "Says that the caller's token is good, and whose it is.",
+        ),
+        Route::new(
+            get,
+            "/.well-known/jwks.json",
+            Public,
+            jwks,
+            "The public keys of access tokens, as a JWK set.",
+        ),
+    ]
+}
 
 /// `POST /api/v1/auth/login`
 pub(super) async fn login(app: Arc<App>, _public: (), call: Call) -> Result<Reply, HttpError> {
@@ -20,9 +69,62 @@ pub(super) async fn login(app: Arc<App>, _public: (), call: Call) -> Result<Repl
             "Username and password are required",
         ));
     }
-    let claims = app.run(move |service| service.login(&body.username, &body.password)).await?;
-    let token = app.signer.sign(&claims).map_err(HttpError::internal)?;
-    Ok(Reply::data(&LoginReply { access_token: token.clone(), token }))
+    let origin = stranger(&call.head);
+    let opened = app.run(move |service| service.login(&origin, &body.username, &body.password)).await?;
+    tokens(&app, opened)
+}
+
+/// `POST /api/v1/auth/refresh`
+pub(super) async fn refresh(app: Arc<App>, _public: (), call: Call) -> Result<Reply, HttpError> {
+    let token = refresh_token(&call)?;
+    let origin = stranger(&call.head);
+    let opened = app.run(move |service| service.refresh(&origin, &token)).await?;
+    tokens(&app, opened)
+}
+
+/// `POST /api/v1/auth/logout`
+pub(super) async fn logout(app: Arc<App>, _public: (), call: Call) -> Result<Reply, HttpError> {
+    let token = refresh_token(&call)?;
+    let origin = stranger(&call.head);
+    app.run(move |service| service.logout(&origin, &token)).await?;
+    Ok(Reply::done())
+}
+
+/// `POST /api/v1/auth/logout-all`
+pub(super) async fn logout_all(app: Arc<App>, caller: Caller, call: Call) -> Result<Reply, HttpError> {
+    app.run(move |service| service.logout_all(&caller, &call.head.request_id)).await?;
+    Ok(Reply::done())
+}
+
+/// `GET /api/v1/auth/validate`
+pub(super) async fn validate(_app: Arc<App>, caller: Caller, _call: Call) -> Result<Reply, HttpError> {
+    Ok(Reply::data(&ValidReply { valid: true, uid: caller.uid(), need_change_password: false }))
+}
+
+/// `GET /.well-known/jwks.json`
+pub(super) async fn jwks(app: Arc<App>, _public: (), _call: Call) -> Result<Reply, HttpError> {
+    // A key that is new must not be unknown for long, and one that is retired not be believed for long.
+    Ok(Reply::text("application/jwk-set+json", app.tokens.jwks()).header(CACHE_CONTROL, "max-age=60"))
+}
+
+/// The answer of a login, and of a refresh.
+fn tokens(app: &App, opened: Opened) -> Result<Reply, HttpError> {
+    let token = app.tokens.sign(&opened.claims).map_err(HttpError::internal)?;
+    Ok(Reply::data(&LoginReply { access_token: token.clone(), token, refresh_token: opened.refresh_token })
+        .header(CACHE_CONTROL, "no-store"))
+}
+
+fn refresh_token(call: &Call) -> Result<String, HttpError> {
+    let body: RefreshBody = call.json(BAD_BODY)?;
+    if body.refresh_token.is_empty() {
+        return Err(HttpError::bad_request("refreshToken is required"));
+    }
+    Ok(body.refresh_token)
+}
+
+/// What the audit trail says of a request without a token.
+fn stranger(head: &Head) -> Origin {
+    Origin::stranger(unix_now().saturating_mul(1000), &head.request_id, head.peer.ip())
 }
 
 /// `GET /api/v1/users/self`

@@ -1,16 +1,21 @@
 //! Who may call a route: any user with a valid session, or one who holds a permission.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use gthulhu_http::call::{Bearer, Head};
 use gthulhu_http::error::HttpError;
 use gthulhu_http::route::Policy;
 
 use super::App;
-use crate::service::{Caller, Claims, Granted, Needs};
+use crate::domain::Permission;
+use crate::service::{Caller, Claims, Granted, Needs, ServiceError};
 
 /// Any user with a valid session, also one who must change his password.
 pub(super) struct Session;
+
+/// Any user with a valid session who need not change his password first.
+pub(super) struct Settled;
 
 /// A user who holds the permission `K`.
 pub(super) struct Permitted<K>(PhantomData<fn() -> K>);
@@ -34,6 +39,18 @@ impl Policy<App> for Session {
     }
 }
 
+impl Policy<App> for Settled {
+    type Grant = Caller;
+
+    fn name(&self) -> String {
+        "session settled".into()
+    }
+
+    fn admit(&self, app: &App, head: &Head) -> Result<Caller, HttpError> {
+        Ok(app.service.settled_caller(&claims(app, head)?)?.seen_from(head.peer.ip()))
+    }
+}
+
 impl<K: Needs> Policy<App> for Permitted<K> {
     type Grant = Granted<K>;
 
@@ -42,8 +59,25 @@ impl<K: Needs> Policy<App> for Permitted<K> {
     }
 
     fn admit(&self, app: &App, head: &Head) -> Result<Granted<K>, HttpError> {
-        Ok(app.service.grant(&claims(app, head)?)?.seen_from(head.peer.ip()))
+        let claims = claims(app, head)?;
+        match app.service.grant(&claims) {
+            Ok(granted) => Ok(granted.seen_from(head.peer.ip())),
+            Err(refused) => {
+                if matches!(refused, ServiceError::Denied) {
+                    note_denied(app, head, &claims, K::PERMISSION);
+                }
+                Err(refused.into())
+            }
+        }
     }
+}
+
+/// Leaves a note in the audit trail. The caller does not wait for it.
+fn note_denied(app: &App, head: &Head, claims: &Claims, permission: Permission) {
+    let Ok(caller) = app.service.caller(claims) else { return };
+    let (service, caller) = (Arc::clone(&app.service), caller.seen_from(head.peer.ip()));
+    let request_id = head.request_id.clone();
+    tokio::task::spawn_blocking(move || service.note_denied(&caller, &request_id, permission));
 }
 
 /// The verified claims of the bearer token. Whatever is wrong with a token, the text is one.
@@ -56,5 +90,5 @@ fn claims(app: &App, head: &Head) -> Result<Claims, HttpError> {
         Bearer::Token(token) => token,
     };
     let refused = |error| HttpError::unauthorized("invalid or expired token").caused_by(error);
-    app.verifier.verify(token).map_err(refused)
+    app.tokens.verify(token).map_err(refused)
 }

@@ -14,15 +14,27 @@ use serde::{Deserialize, Serialize};
 /// How many characters a new password may have. Passwords that exist already keep working whatever their length.
 pub const PASSWORD_CHARS: RangeInclusive<usize> = 15..=128;
 
-/// Parameters of new hashes: memory in KiB, passes, lanes.
-const CURRENT: (u32, u32, u32) = (19_456, 2, 1);
-/// What is accepted from a stored hash, in the same order.
+/// What computing a hash costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashCost {
+    /// Memory in KiB.
+    memory: u32,
+    /// Passes over it.
+    passes: u32,
+    /// Lanes.
+    lanes: u32,
+}
+
+impl HashCost {
+    /// The cost of new hashes.
+    pub const CURRENT: Self = Self { memory: 19_456, passes: 2, lanes: 1 };
+}
+
+/// What is accepted from a stored hash: memory, passes, lanes.
 const ACCEPTED: (RangeInclusive<u32>, RangeInclusive<u32>, RangeInclusive<u32>) =
     (7_168..=65_536, 1..=10, 1..=4);
-/// Stands in for the hash of a user who does not exist, so that refusing him costs as much. No password is known for
-/// it: the last field was not computed from one.
-const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ibw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// The salt and the hash of a user who does not exist. No password is known for it: it was not computed from one.
+const NOBODY: &str = "bm9ib2R5bm9ib2R5bm9ibw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Shorter names are too likely to occur in any sentence.
 const USERNAME_CHARS_MIN: usize = 3;
@@ -91,8 +103,8 @@ pub fn check_password(username: &str, password: &str) -> Result<(), WeakPassword
 impl PasswordHash {
     /// Hashes `password` with the current parameters and a fresh salt. Takes tens of milliseconds and 19 MiB.
     pub fn new(password: &str) -> Self {
-        let (m, t, p) = CURRENT;
-        let params = Params::new(m, t, p, None).expect("the current parameters are valid");
+        let HashCost { memory, passes, lanes } = HashCost::CURRENT;
+        let params = Params::new(memory, passes, lanes, None).expect("the current parameters are valid");
         let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let hash: phc::PasswordHash = hasher
             .hash_password(password.as_bytes())
@@ -105,9 +117,26 @@ impl PasswordHash {
         Self(text.into())
     }
 
-    /// The hash compared with when there is no such user.
+    /// The hash as it is stored.
+    #[cfg(test)]
+    pub(crate) fn to_phc(&self) -> String {
+        self.0.clone()
+    }
+
+    /// The hash compared with when there is no such user, so that refusing him costs as much.
     pub fn nobody() -> Self {
-        Self::from_phc(NOBODY)
+        Self::nobody_of(HashCost::CURRENT)
+    }
+
+    /// As [`PasswordHash::nobody`], for a user whose hash would have another cost.
+    pub fn nobody_of(cost: HashCost) -> Self {
+        let HashCost { memory, passes, lanes } = cost;
+        Self(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${NOBODY}"))
+    }
+
+    /// What [`PasswordHash::verify`] costs.
+    pub fn cost(&self) -> HashCost {
+        self.parse().as_ref().and_then(cost).unwrap_or(HashCost::CURRENT)
     }
 
     /// Is this the hash of `password`? A hash that cannot be used costs as much as one that can, and is nobody's.
@@ -120,23 +149,24 @@ impl PasswordHash {
 
     /// True when a new hash of the same password would carry the same parameters.
     pub fn is_current(&self) -> bool {
-        self.parse().is_some_and(|hash| parameters(&hash) == Some(CURRENT))
+        self.parse().is_some_and(|hash| cost(&hash) == Some(HashCost::CURRENT))
     }
 
     /// The parsed hash, if it is argon2id version 19 with acceptable parameters, a salt and a hash.
     fn parse(&self) -> Option<phc::PasswordHash> {
         let hash = phc::PasswordHash::new(&self.0).ok()?;
-        let (m, t, p) = parameters(&hash)?;
-        let accepted = ACCEPTED.0.contains(&m) && ACCEPTED.1.contains(&t) && ACCEPTED.2.contains(&p);
+        let HashCost { memory, passes, lanes } = cost(&hash)?;
+        let accepted =
+            ACCEPTED.0.contains(&memory) && ACCEPTED.1.contains(&passes) && ACCEPTED.2.contains(&lanes);
         let complete = hash.salt.is_some() && hash.hash.as_ref().is_some_and(|h| h.len() >= 16);
         let ours = hash.algorithm.as_str() == "argon2id" && hash.version == Some(19);
         (accepted && complete && ours).then_some(hash)
     }
 }
 
-fn parameters(hash: &phc::PasswordHash) -> Option<(u32, u32, u32)> {
+fn cost(hash: &phc::PasswordHash) -> Option<HashCost> {
     let number = |name: &str| hash.params.get_decimal(name);
-    Some((number("m")?, number("t")?, number("p")?))
+    Some(HashCost { memory: number("m")?, passes: number("t")?, lanes: number("p")? })
 }
 
 impl fmt::Debug for PasswordHash {
@@ -171,6 +201,20 @@ mod tests {
     fn an_older_hash_matches_but_is_not_current() {
         assert!(older().verify("correct-horse") && !older().verify("wrong"));
         assert!(!older().is_current());
+    }
+
+    #[test]
+    fn hashes_that_another_program_made_match() {
+        // By argon2-cffi, with the parameters of the older manager.
+        for (password, hash) in [
+            ("correct-horse", "AAECAwQFBgcICQoLDA0ODw$JmRXJTynYRQQ5Ajh4wKa2ALuVeWNm318bwzXgpHQELA"),
+            ("päßwort mit Umlaut", "/////////////////////w$rmK5Z66V2gAL1tHkT58g6bwoqpBF8AJjGcpG9jhUjNI"),
+        ] {
+            let hash = PasswordHash::from_phc(format!("$argon2id$v=19$m=16384,t=3,p=2${hash}"));
+            assert!(hash.verify(password) && !hash.verify("correct-horsf") && !hash.is_current());
+        }
+        let other_kind = "$argon2i$v=19$m=16384,t=3,p=2$AAECAwQFBgcICQoLDA0ODw$k1Su0/N3Lf6y2bcY/2TJTS0Y5JQwrZAOujKWFjTChuU";
+        assert!(!PasswordHash::from_phc(other_kind).verify("correct-horse"), "argon2id is the only kind");
     }
 
     #[test]

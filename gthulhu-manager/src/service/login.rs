@@ -1,10 +1,18 @@
 //! Logging in, seeing oneself, and changing one's own password.
+//!
+//! Whatever is wrong with a login, the answer and the work are the same: nobody learns which users exist. The work is one
+//! hash of every cost that occurs among the stored hashes, whoever asks; only which of them counts differs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use gthulhu_lib::id::Id;
 
-use super::session::{Claims, revoke_tokens};
+use super::session::revoke_tokens;
+use super::sessions::Opened;
+use super::state::{Shelf, State};
 use super::{Caller, Service, ServiceError, now_ms};
-use crate::domain::{PasswordHash, Status, User, WeakPassword, check_password};
+use crate::domain::{HashCost, PasswordHash, Status, User, WeakPassword, check_password};
 use crate::store::audit::Origin;
 use crate::store::{AuditEntry, Batch, Document};
 
@@ -21,20 +29,71 @@ pub struct Profile {
     pub status: Status,
 }
 
+/// Hashes of so many other costs are worth the work of hiding whose they are; the users of more show by their time.
+const COSTS_MAX: usize = 4;
+
+/// The costs of the hashes that users have, and the users they were taken from.
+#[derive(Default)]
+pub(super) struct Costs(Mutex<Option<(Shelf<Id, User>, Vec<HashCost>)>>);
+
+impl Costs {
+    /// The cost of new hashes, and every other one that occurs among the users.
+    fn of(&self, state: &State) -> Vec<HashCost> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, costs)) = known.as_ref().filter(|(users, _)| Arc::ptr_eq(users, &state.users)) {
+            return costs.clone();
+        }
+        let mut costs = vec![HashCost::CURRENT];
+        for user in state.users.values() {
+            let cost = user.value.password.cost();
+            if !costs.contains(&cost) && costs.len() <= COSTS_MAX {
+                costs.push(cost);
+            }
+        }
+        *known = Some((Arc::clone(&state.users), costs.clone()));
+        costs
+    }
+}
+
 impl Service {
-    /// Checks a password and returns the claims of a new access token. Whatever is wrong, the answer and the work
-    /// are the same: nobody learns which users exist.
-    pub fn login(&self, username: &str, password: &str) -> Result<Claims, ServiceError> {
+    /// Checks a password and opens a session. `origin` is of a stranger.
+    pub fn login(&self, origin: &Origin, username: &str, password: &str) -> Result<Opened, ServiceError> {
         let state = self.world.state();
         let user = state.user_named(username);
+        let id = user.map(|user| user.value.id);
+        let attempt = self.throttle.attempt(username, origin.from, Instant::now()).map_err(|after| {
+            self.note_login(origin, id, "too many failures");
+            ServiceError::Throttled(after)
+        })?;
         let hash = user.map_or_else(PasswordHash::nobody, |user| user.value.password.clone());
-        let matches = self.hashing.run(|| hash.verify(password))?;
-        let allowed = user.filter(|user| matches && user.value.status != Status::Inactive);
-        let user = &allowed.ok_or(ServiceError::BadLogin)?.value;
+        let matches = self.verify(&state, &hash, password)?;
+        let Some(user) = user.filter(|user| matches && user.value.status != Status::Inactive) else {
+            attempt.failed();
+            let reason = match user {
+                None => "no such user",
+                Some(_) if matches => "inactive user",
+                Some(_) => "wrong password",
+            };
+            self.note_login(origin, id, reason);
+            return Err(ServiceError::BadLogin);
+        };
+        attempt.succeeded();
         if !hash.is_current() {
-            self.strengthen(user, password);
+            self.strengthen(&user.value, password);
         }
-        Ok(Claims::new(user, now_ms() / 1000, self.rules.access_ttl))
+        self.open_session(origin, &user.value)
+    }
+
+    /// Is it the hash of this password? Costs the same for every hash, also for one that is nobody's.
+    fn verify(&self, state: &State, hash: &PasswordHash, password: &str) -> Result<bool, ServiceError> {
+        let costs = self.costs.of(state);
+        self.hashing.run(|| {
+            let matches = hash.verify(password);
+            for cost in costs.into_iter().filter(|cost| *cost != hash.cost()) {
+                std::hint::black_box(PasswordHash::nobody_of(cost).verify(password));
+            }
+            matches
+        })
     }
 
     /// The caller himself.
@@ -52,16 +111,24 @@ impl Service {
         old: &str,
         new: &str,
     ) -> Result<(), ServiceError> {
+        let origin = caller.origin(request_id);
         let before = caller.session.user(&self.world.state())?.value.clone();
+        let attempt = self.throttle.attempt(&before.username, origin.from, Instant::now());
+        let attempt = attempt.map_err(|after| {
+            self.note_login(&origin, Some(before.id), "too many failures");
+            ServiceError::Throttled(after)
+        })?;
         if !self.hashing.run(|| before.password.verify(old))? {
+            attempt.failed();
+            self.note_login(&origin, Some(before.id), "wrong password");
             return Err(ServiceError::WrongPassword);
         }
+        attempt.succeeded();
         check_password(&before.username, new)?;
         if before.status == Status::MustChangePassword && new == old {
             return Err(WeakPassword::Unchanged.into());
         }
         let hash = self.hashing.run(|| PasswordHash::new(new))?;
-        let origin = caller.origin(request_id);
         self.world.mutate(|state| {
             let stored = caller.session.user(state)?;
             if stored.value.password != before.password {
@@ -100,7 +167,13 @@ impl Service {
     }
 }
 
-fn replace_user(origin: &Origin, verb: &'static str, before: &User, after: User, version: u64) -> Batch {
+pub(super) fn replace_user(
+    origin: &Origin,
+    verb: &'static str,
+    before: &User,
+    after: User,
+    version: u64,
+) -> Batch {
     let (before, after) = (Document::User(before.clone()), Document::User(after));
     Batch::audited(AuditEntry::changed(origin, verb, &before, &after)).replace(version, after)
 }

@@ -33,6 +33,12 @@ pub struct Claims {
     /// [`ACCESS_TOKEN`].
     #[serde(default)]
     pub token_type: String,
+    /// The session that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// Whom it is for. Ours are for the manager and do not say so; one that names somebody is for him.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<serde_json::Value>,
     /// [`ISSUER`].
     pub iss: String,
     /// The same as `uid`.
@@ -53,6 +59,8 @@ impl Claims {
             need_change_password: user.status == Status::MustChangePassword,
             token_version: user.token_version,
             token_type: ACCESS_TOKEN.into(),
+            sid: None,
+            aud: None,
             iss: ISSUER.into(),
             sub: user.id.to_string(),
             exp: now_s.saturating_add_unsigned(ttl.as_secs()),
@@ -60,12 +68,19 @@ impl Claims {
             iat: now_s,
         }
     }
+
+    /// The same for a token that ends with this session.
+    pub(super) fn of_session(self, session: Id) -> Self {
+        Self { sid: Some(session.to_string()), ..self }
+    }
 }
 
 /// Claims whose form is good. Whether they still hold is asked of the newest state, again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Session {
     pub(super) uid: Id,
+    /// The session that it was made in; a token without one ends with the user's generation.
+    login: Option<Id>,
     generation: u64,
     must_change: bool,
     /// Where the request came from, for the audit trail.
@@ -77,12 +92,13 @@ impl Session {
         if claims.token_type != ACCESS_TOKEN {
             return Err(ServiceError::BadTokenType);
         }
-        if claims.iss != ISSUER || claims.sub != claims.uid {
+        if claims.iss != ISSUER || claims.sub != claims.uid || claims.aud.is_some() {
             return Err(ServiceError::BadToken);
         }
-        let uid = claims.uid.parse().map_err(|_| ServiceError::BadToken)?;
+        let id = |text: &str| text.parse::<Id>().map_err(|_| ServiceError::BadToken);
         Ok(Self {
-            uid,
+            uid: id(&claims.uid)?,
+            login: claims.sid.as_deref().map(id).transpose()?,
             generation: claims.token_version,
             must_change: claims.need_change_password,
             from: None,
@@ -105,8 +121,20 @@ impl Session {
         if user.value.status == Status::Inactive {
             return Err(ServiceError::InactiveUser);
         }
-        if user.value.token_version != self.generation {
+        let open = self
+            .login
+            .is_none_or(|id| state.sessions.get(&id).is_some_and(|session| session.value.user == self.uid));
+        if user.value.token_version != self.generation || !open {
             return Err(ServiceError::TokenRevoked);
+        }
+        Ok(user)
+    }
+
+    /// The user, if the session still holds and he need not change his password first.
+    pub(super) fn settled_user<'s>(&self, state: &'s State) -> Result<&'s Stored<User>, ServiceError> {
+        let user = self.user(state)?;
+        if self.must_change || user.value.status == Status::MustChangePassword {
+            return Err(ServiceError::MustChangePassword);
         }
         Ok(user)
     }
@@ -117,10 +145,7 @@ impl Session {
         state: &State,
         permission: Permission,
     ) -> Result<Vec<Policy>, ServiceError> {
-        let user = &self.user(state)?.value;
-        if self.must_change || user.status == Status::MustChangePassword {
-            return Err(ServiceError::MustChangePassword);
-        }
+        let user = &self.settled_user(state)?.value;
         let policies = state.policies_of(user);
         let matching: Vec<_> = policies.filter(|policy| policy.permission == permission).cloned().collect();
         if matching.is_empty() { Err(ServiceError::Denied) } else { Ok(matching) }

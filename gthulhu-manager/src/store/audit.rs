@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `seq` | number | 1 for the first record, then without gaps |
 //! | `at` | number | milliseconds since the epoch, by the manager's clock; order is by `seq`, never by `at` |
-//! | `actor` | text | the id of the user who did it, or `system` |
+//! | `actor` | text | the id of the user who did it, `anonymous` for a request without one, or `system` |
 //! | `verb` | text | what was done, such as `strategy.create` |
 //! | `object` | text | the key of the document it was done to, such as `strategy/65f0c0ffee0123456789abcd` |
 //! | `before` | any | the document before, `null` when there was none; never a password or its hash |
@@ -18,6 +18,9 @@
 //! | `prev` | text | lower-hex SHA-256 of the stored bytes of the record before; 64 zeros in the first |
 //!
 //! Records written before there was `from` do not have it, and read as if it were empty.
+//!
+//! A refusal, which changed nothing, has `null` before and after it `{"omitted":n,"reason":text}`: why, and how many
+//! refusals of this sort were left out since the last record of one.
 //!
 //! `before` and `after` have their members in bytewise order. The store sets `seq` and `prev` in the transaction that
 //! writes the record.
@@ -48,7 +51,7 @@ pub struct AuditEntry {
 /// Who did something, when, and in which request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The user, or `None` for the manager itself.
+    /// The user, or `None` for the manager itself, or for a request of someone who is not known (yet).
     pub actor: Option<Id>,
     /// Milliseconds since the epoch.
     pub at_ms: i64,
@@ -93,7 +96,34 @@ pub struct Broken {
     pub reason: String,
 }
 
+/// Why a request was refused. Holds nothing that came with the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// One of our own words.
+    pub reason: &'static str,
+    /// How many refusals of this sort were left out since the last record of one.
+    pub omitted: u64,
+}
+
 impl Origin {
+    /// Someone who is not known (yet).
+    pub fn stranger(at_ms: i64, request_id: &str, from: IpAddr) -> Self {
+        Self { actor: None, at_ms, request_id: request_id.to_string(), from: Some(from) }
+    }
+
+    /// The same request, now that it is known whose it is.
+    pub fn by(&self, user: Id) -> Self {
+        Self { actor: Some(user), ..self.clone() }
+    }
+
+    fn actor(&self) -> String {
+        match (self.actor, self.from) {
+            (Some(id), _) => id.to_string(),
+            (None, Some(_)) => "anonymous".into(),
+            (None, None) => "system".into(),
+        }
+    }
+
     /// The manager itself, caused by no request.
     pub fn system(at_ms: i64) -> Self {
         Self { actor: None, at_ms, request_id: String::new(), from: None }
@@ -101,6 +131,21 @@ impl Origin {
 }
 
 impl AuditEntry {
+    /// A request was refused; `object` is the key of whom or what it was about.
+    pub fn refused(origin: &Origin, verb: &'static str, object: String, refusal: &Refusal) -> Self {
+        let after = serde_json::json!({ "reason": refusal.reason, "omitted": refusal.omitted });
+        Self {
+            at_ms: origin.at_ms,
+            actor: origin.actor(),
+            verb,
+            object,
+            before: None,
+            after: Some(after),
+            request_id: origin.request_id.clone(),
+            from: origin.from,
+        }
+    }
+
     /// `document` came to be.
     pub fn created(origin: &Origin, verb: &'static str, document: &Document) -> Self {
         Self::new(origin, verb, document, None, Some(document))
@@ -126,7 +171,7 @@ impl AuditEntry {
     ) -> Self {
         Self {
             at_ms: origin.at_ms,
-            actor: origin.actor.map_or_else(|| "system".into(), |id| id.to_string()),
+            actor: origin.actor(),
             verb,
             object: object.key().to_string(),
             before: before.map(Document::public),

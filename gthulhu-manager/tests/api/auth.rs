@@ -48,9 +48,11 @@ async fn more_logins_than_turns_to_hash_are_sent_away() {
     let rig = Rig::start();
     let client = rig.stranger();
     let logins: Vec<_> = (0..120)
-        .map(|_| {
+        .map(|n| {
             let client = client.clone();
-            tokio::spawn(async move { client.post(LOGIN, &json!({"username": "x", "password": "y"})).await })
+            tokio::spawn(async move {
+                client.post(LOGIN, &json!({"username": format!("x{n}"), "password": "y"})).await
+            })
         })
         .collect();
     let mut refused = None;
@@ -75,7 +77,7 @@ async fn every_credential_that_is_none() {
     };
     let (now, hour) = (unix_now(), 3600);
     let valid = with(&[]);
-    let foreign = Signer::new(&PrivateKey::generate().unwrap()).sign(&claims(ALICE)).unwrap();
+    let foreign = Signer::named(&PrivateKey::generate().unwrap()).sign(&claims(ALICE)).unwrap();
     let (head, rest) = valid.split_at(valid.len() - 6);
     let tampered = format!("{head}{}", if rest == "AAAAAA" { "BBBBBB" } else { "AAAAAA" });
     let unsigned = |algorithm: &str| {

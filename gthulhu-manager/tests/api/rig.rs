@@ -17,11 +17,11 @@ use gthulhu_manager::api;
 use gthulhu_manager::assemble::{Manager, Parts, assemble};
 use gthulhu_manager::cluster::folder::{FolderCluster, FolderOptions};
 use gthulhu_manager::cluster::{Absent, Cluster};
-use gthulhu_manager::keyring::{DmKey, Keyring};
+use gthulhu_manager::keyring::{DmKey, Keyring, UserKeys};
 use gthulhu_manager::nodes::Endpoint;
 use gthulhu_manager::nodes::client::{DmClient, Tokens};
 use gthulhu_manager::nodes::driver::NodeStatus;
-use gthulhu_manager::service::Rules;
+use gthulhu_manager::service::{LoginLimits, Rules};
 use gthulhu_manager::store::Store;
 use gthulhu_manager::store::redb::RedbStore;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ use crate::{nodes, people, pods};
 
 /// One pair of keys for all tests: making one takes long.
 pub(crate) static KEYS: LazyLock<Keyring> = LazyLock::new(|| Keyring {
-    user: PrivateKey::generate().unwrap(),
+    user: UserKeys { signing: PrivateKey::generate().unwrap(), retiring: None },
     dm: DmKey::Private(PrivateKey::generate().unwrap()),
 });
 
@@ -83,6 +83,7 @@ impl Rig {
             access_ttl: Duration::from_secs(3600),
             limits: Limits::default(),
             strategies_per_user: STRATEGIES_PER_USER,
+            logins: LoginLimits::default(),
         };
         let client = DmClient::new(Client::new(options), Tokens::minted(dm_key, "manager-client"));
         let store = wrap(Arc::new(store));
@@ -142,7 +143,7 @@ pub(crate) fn claims(id: &str) -> Value {
 
 /// These claims, signed with the manager's key.
 pub(crate) fn token(claims: &Value) -> String {
-    Signer::new(&KEYS.user).sign(claims).unwrap()
+    Signer::named(&KEYS.user.signing).sign(claims).unwrap()
 }
 
 /// Compares a reply with its golden file.

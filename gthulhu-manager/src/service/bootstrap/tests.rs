@@ -36,7 +36,7 @@ fn without_an_account_there_is_a_one_time_password() {
     let bed = Bed::empty();
     let (made, password) = start(&bed);
     assert_eq!(made, Bootstrapped { made: Some(DEFAULT_ADMIN.into()), weak: None });
-    let claims = bed.service.login(DEFAULT_ADMIN, &password.unwrap()).unwrap();
+    let claims = bed.enter(DEFAULT_ADMIN, &password.unwrap()).unwrap();
     assert!(claims.need_change_password);
 }
 
@@ -46,8 +46,8 @@ fn a_later_start_touches_nobody() {
     let before = bed.audit();
     assert_eq!(bed.service.bootstrap(Some((ADMIN, "another password!!")), |_| Ok(())).unwrap().made, None);
     assert_eq!(start(&bed), (Bootstrapped::default(), None));
-    bed.login(ADMIN);
     assert_eq!(bed.audit(), before);
+    bed.login(ADMIN);
     let bed = bed.restart();
     assert_eq!(start(&bed), (Bootstrapped::default(), None));
     bed.login(ADMIN);
@@ -73,7 +73,7 @@ fn another_account_is_added_beside_the_first() {
     let bed = Bed::new();
     let made = bed.service.bootstrap(Some(("root", "short")), |_| Ok(())).unwrap();
     assert_eq!(made, Bootstrapped { made: Some("root".into()), weak: Some(WeakPassword::Length) });
-    assert!(bed.service.login("root", "short").is_ok(), "a short one works, with a warning");
+    assert!(bed.enter("root", "short").is_ok(), "a short one works, with a warning");
     bed.login(ADMIN);
 }
 
