@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# need.sh build|test: makes sure that what the verb needs is here. Root gets it installed; anybody else is told
-# exactly what is missing. Prints nothing when all is well.
+# need.sh build|test|vm|bench-sched: makes sure that what the verb needs is here. Root gets it installed; anybody else is
+# told exactly what is missing. Prints nothing when all is well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/paths.sh
@@ -12,8 +12,12 @@ missing=()
 
 # The programs that come from the distribution, with the package that holds each.
 packages() {
-    command -v cc >/dev/null || echo "gcc libc6-dev"
+    [ "$1" = vm ] || command -v cc >/dev/null || echo "gcc libc6-dev"
     [ "$1" = build ] && return
+    machine
+    [ "$1" = vm ] && return
+    scheduler
+    [ "$1" = bench-sched ] && return
     command -v curl >/dev/null || echo "curl ca-certificates"
     command -v patch >/dev/null || echo patch
     # What the tests do to real programs: failing system calls, other clocks, another judge of certificates.
@@ -24,13 +28,42 @@ packages() {
     command -v c++ >/dev/null || echo g++
 }
 
+# The virtual machine that the scheduler is tested in. Without it those tests are skipped, so nobody is told that it is
+# missing where there is no apt to install it with.
+machine() {
+    [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null || return 0
+    command -v qemu-system-x86_64 >/dev/null || echo qemu-system-x86
+    # Debian 13 and later have it in a package of its own, in 12 it comes with QEMU.
+    compgen -G "/usr/lib*/*/virtiofsd" >/dev/null || command -v virtiofsd >/dev/null ||
+        ! apt-cache show virtiofsd >/dev/null 2>&1 || echo virtiofsd
+    command -v zstd >/dev/null || echo zstd
+    command -v xz >/dev/null || echo xz-utils
+    command -v chrt >/dev/null || echo util-linux
+}
+
+# The scheduler: a compiler for BPF, and what libbpf is built with.
+scheduler() {
+    command -v clang-19 >/dev/null || command -v clang >/dev/null ||
+        { apt-cache show clang-19 >/dev/null 2>&1 && echo clang-19; } || echo clang
+    command -v make >/dev/null || echo make
+    command -v pkg-config >/dev/null || echo pkg-config
+    [ -e /usr/include/libelf.h ] || echo libelf-dev
+    [ -e /usr/include/zlib.h ] || echo zlib1g-dev
+}
+
+# Reads apt's lists, once.
+fresh_lists() {
+    [ -z "${lists_are_fresh:-}" ] || return 0
+    apt-get update -qq && lists_are_fresh=yes
+}
+
 # Installs the packages, or notes them as missing and fails.
 from_apt() {
     [ $# -eq 0 ] && return
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
         echo "installing $*"
         export DEBIAN_FRONTEND=noninteractive
-        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null && return
+        fresh_lists && apt-get install -y -qq --no-install-recommends "$@" >/dev/null && return
     fi
     missing+=("$* (as root: apt-get install $*)")
     return 1
@@ -64,9 +97,13 @@ subcommand() {
     missing+=("$1 (cargo install $1 --version =$2 --locked)")
 }
 
+# A new machine has no lists, and which package holds a program depends on the release.
+if [ -n "$(packages "$1")" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    fresh_lists || true
+fi
 # shellcheck disable=SC2046 # the words are package names
 from_apt $(packages "$1") || true
-rust
+[ "$1" = vm ] || rust
 if [ "$1" = test ] && [ ${#missing[@]} -eq 0 ]; then
     component fmt rustfmt
     component clippy clippy

@@ -1,0 +1,87 @@
+//! What runs while something is measured: hogs, and the probe itself.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use gthulhu_probe::cpu_time;
+use gthulhu_probe::hog::Report;
+use gthulhu_probe::samples::Summary;
+
+/// How the probe itself is scheduled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Like everybody.
+    Normal,
+    /// `SCHED_FIFO`: the least latency that this machine has to give.
+    Fifo,
+}
+
+/// Processes of one thread each that compute until they are stopped.
+pub(crate) struct Hogs(Vec<Child>);
+
+impl Hogs {
+    /// Starts one in each of the cgroups.
+    pub(crate) fn start(probe: &Path, cgroups: &[PathBuf]) -> io::Result<Hogs> {
+        let mut hogs = Hogs(Vec::with_capacity(cgroups.len()));
+        for cgroup in cgroups {
+            let mut command = Command::new(probe);
+            command.arg("--cgroup").arg(cgroup).arg("hog").stdin(Stdio::piped()).stdout(Stdio::piped());
+            hogs.0.push(command.spawn()?);
+        }
+        Ok(hogs)
+    }
+
+    /// CPU time that each has had until now, in nanoseconds.
+    pub(crate) fn cpu_times(&self) -> Vec<u64> {
+        self.0.iter().map(|hog| cpu_time::of_process(hog.id())).collect()
+    }
+
+    /// Ends them. Units of work for each millisecond of one hog's CPU time: what the machine was worth to them.
+    pub(crate) fn stop(mut self) -> io::Result<f64> {
+        let (mut work, mut cpu) = (0, 0);
+        for hog in &mut self.0 {
+            drop(hog.stdin.take());
+        }
+        for hog in &mut self.0 {
+            let report: Report = serde_json::from_str(&output_of(hog)?)?;
+            work += report.work;
+            cpu += report.elapsed_ns;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        Ok(work as f64 * 1e6 * self.0.len() as f64 / cpu.max(1) as f64)
+    }
+}
+
+impl Drop for Hogs {
+    fn drop(&mut self) {
+        for hog in &mut self.0 {
+            let _ = hog.kill();
+            let _ = hog.wait();
+        }
+    }
+}
+
+/// Wakes the probe up in the cgroup for so many guest seconds.
+pub(crate) fn probe(program: &Path, cgroup: &Path, seconds: u32, class: Class) -> io::Result<Summary> {
+    let mut command = match class {
+        Class::Normal => Command::new(program),
+        Class::Fifo => {
+            let mut chrt = Command::new("chrt");
+            chrt.args(["-f", "50"]).arg(program);
+            chrt
+        }
+    };
+    command.arg("--cgroup").arg(cgroup).args(["wake", "--json", "--seconds"]).arg(seconds.to_string());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    Ok(serde_json::from_str(&output_of(&mut child)?)?)
+}
+
+fn output_of(child: &mut Child) -> io::Result<String> {
+    let mut text = String::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_string(&mut text)?;
+    }
+    let status = child.wait()?;
+    if status.success() { Ok(text) } else { Err(io::Error::other(format!("the probe ended with {status}"))) }
+}

@@ -1,0 +1,135 @@
+//! The guest, made ready: one CPU, cgroups of equal weight, and everything that will run in memory.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the cgroups are.
+const CGROUPS: &str = "/sys/fs/cgroup";
+/// The most hogs of one kind.
+pub(crate) const HOGS: usize = 4;
+/// In memory.
+const HOME: &str = "/run/bench";
+
+/// A guest that is ready to measure in.
+pub(crate) struct Machine {
+    release: String,
+    home: PathBuf,
+    cgroups: PathBuf,
+}
+
+impl Machine {
+    /// Takes all but one CPU offline, makes the cgroups and copies the programs into memory. Refuses to touch a machine that
+    /// is not the harness's.
+    pub(crate) fn prepare(scheduler: &Path, probe: &Path) -> io::Result<Machine> {
+        if std::env::var_os("GTHULHU_VM").is_none() {
+            return Err(io::Error::other("this is no virtual machine of gthulhu-scx/vm"));
+        }
+        one_cpu()?;
+        write(&Path::new(CGROUPS).join("cgroup.subtree_control"), "+cpu")?;
+        let numbered = |kind| (1..=HOGS).map(move |number| format!("{kind}-{number}"));
+        for name in
+            ["pod".to_owned(), "crowd".to_owned()].into_iter().chain(numbered("pod")).chain(numbered("hog"))
+        {
+            let dir = Path::new(CGROUPS).join(format!("bench-{name}"));
+            fs::create_dir(&dir)?;
+            write(&dir.join("cpu.weight"), "100")?;
+        }
+        fs::create_dir_all(HOME)?;
+        let release = read("/proc/sys/kernel/osrelease")?;
+        let machine = Machine { release, home: HOME.into(), cgroups: CGROUPS.into() };
+        copy(scheduler, &machine.scheduler())?;
+        copy(probe, &machine.probe())?;
+        machine.warm_up()?;
+        Ok(machine)
+    }
+
+    /// The kernel's release.
+    pub(crate) fn release(&self) -> &str {
+        &self.release
+    }
+
+    /// The scheduler's program.
+    pub(crate) fn scheduler(&self) -> PathBuf {
+        self.home.join("gthulhu-scx")
+    }
+
+    /// The probe's program.
+    pub(crate) fn probe(&self) -> PathBuf {
+        self.home.join("gthulhu-probe")
+    }
+
+    /// The file of intents.
+    pub(crate) fn intents(&self) -> PathBuf {
+        self.home.join("intents.json")
+    }
+
+    /// The first cgroups of a kind, `pod` or `hog`.
+    pub(crate) fn cgroups(&self, kind: &str, count: usize) -> Vec<PathBuf> {
+        (1..=count.min(HOGS)).map(|number| self.cgroup(&format!("{kind}-{number}"))).collect()
+    }
+
+    /// A place for a program's output.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.home.join("log")
+    }
+
+    /// The cgroup of this name, all of equal weight: `pod` for the probe; `pod-1` to `pod-4` and `hog-1` to `hog-4` for a
+    /// hog each; `crowd` for hogs that share one.
+    pub(crate) fn cgroup(&self, name: &str) -> PathBuf {
+        self.cgroups.join(format!("bench-{name}"))
+    }
+
+    /// Runs once what will be measured: whatever it reads from the host is in memory from then on.
+    fn warm_up(&self) -> io::Result<()> {
+        let mut chrt = Command::new("chrt");
+        chrt.args(["-f", "50"]).arg(self.probe()).args(["wake", "--count", "5", "--json"]);
+        let mut hog = Command::new(self.probe());
+        hog.args(["hog", "--seconds", "0.05"]);
+        let mut scheduler = Command::new(self.scheduler());
+        scheduler.arg("--version");
+        for mut command in [chrt, hog, scheduler] {
+            let output = command.output()?;
+            if !output.status.success() {
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                return Err(io::Error::other(format!("{command:?}: {}: {said}", output.status)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Booted with several, so that tasks may run on several as far as masks go: a task with one allowed CPU counts as pinned.
+fn one_cpu() -> io::Result<()> {
+    for number in 1.. {
+        let file = PathBuf::from(format!("/sys/devices/system/cpu/cpu{number}/online"));
+        if !file.exists() {
+            break;
+        }
+        write(&file, "0")?;
+    }
+    match read("/sys/devices/system/cpu/online")?.as_str() {
+        "0" => Ok(()),
+        other => Err(io::Error::other(format!("CPUs {other} are online, not only 0"))),
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(from, to).map(drop).map_err(|error| named(from, &error))
+}
+
+/// Writes a file of the kernel's or the bench's.
+pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
+    fs::write(file, text).map_err(|error| named(file, &error))
+}
+
+/// Reads a line of the kernel's.
+pub(crate) fn read(file: &str) -> io::Result<String> {
+    let text = fs::read_to_string(file).map_err(|error| named(Path::new(file), &error))?;
+    Ok(text.trim().to_owned())
+}
+
+fn named(file: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+}

@@ -1,0 +1,72 @@
+//! Schedulers against each other, inside a virtual machine whose clock counts instructions: one CPU, a probe and hogs in
+//! cgroups of equal weight. `gthulhu-scx/vm/bench.sh` starts it; `benches/README.md` has the method and the figures.
+
+mod goals;
+mod load;
+mod machine;
+mod rows;
+mod scheduler;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::goals::Verdict;
+use crate::rows::{Bench, Lengths};
+
+/// Measure schedulers against each other; inside the benchmark's virtual machine only
+#[derive(Parser)]
+struct Cli {
+    /// The scheduler's program
+    #[arg(long, value_name = "FILE")]
+    scheduler: PathBuf,
+    /// The probe's program
+    #[arg(long, value_name = "FILE")]
+    probe: PathBuf,
+    /// Guest seconds of each latency row
+    #[arg(long, default_value_t = 10, value_name = "S")]
+    seconds: u32,
+    /// Guest seconds of each row of shares
+    #[arg(long, default_value_t = 120, value_name = "S")]
+    share_seconds: u32,
+    /// Guest seconds before and during the stop of the scheduler's process
+    #[arg(long, default_value_t = 30, value_name = "S")]
+    stop_seconds: u32,
+    /// Rows to measure beside the controls: none, prio-N, share-N, stopped, or controls for no other; all by default
+    rows: Vec<String>,
+}
+
+/// Every row but the controls, which always run first.
+const ROWS: [&str; 10] =
+    ["none", "prio-1", "prio-9", "prio-10", "prio-20", "share-1", "share-2", "share-3", "share-4", "stopped"];
+
+fn main() -> ExitCode {
+    let mut out = io::stdout();
+    match run(Cli::parse(), &mut out) {
+        Ok(Verdict::Met) => ExitCode::SUCCESS,
+        Ok(Verdict::Missed) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "bench-sched: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli, out: &mut impl Write) -> io::Result<Verdict> {
+    let machine = machine::Machine::prepare(&cli.scheduler, &cli.probe)?;
+    writeln!(
+        out,
+        "kernel {}, one CPU online, 4 hogs, each task in a cgroup of its own, all of equal weight",
+        machine.release()
+    )?;
+    let lengths = Lengths { latency: cli.seconds, share: cli.share_seconds, stop: cli.stop_seconds };
+    let mut bench = Bench::new(machine, lengths, out);
+    bench.controls()?;
+    let names = if cli.rows.is_empty() { ROWS.map(str::to_owned).to_vec() } else { cli.rows };
+    for name in &names {
+        bench.row(name)?;
+    }
+    Ok(bench.verdict())
+}

@@ -1,0 +1,159 @@
+//! The rows: what runs, and what comes out.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::slice;
+
+use gthulhu_probe::clock;
+use gthulhu_probe::samples::Summary;
+use rustix::process::Signal;
+
+use crate::goals::{Goal, Goals, Verdict};
+use crate::load::{Class, Hogs, probe};
+use crate::machine::{HOGS, Machine};
+use crate::scheduler::Scheduler;
+
+/// Tasks without a strategy beside the hogs of priority.
+const NORMAL: usize = 3;
+/// The strongest priority: what a hog can ask for.
+const STRONGEST: u32 = 1;
+
+/// Guest seconds.
+pub(crate) struct Lengths {
+    /// Of a latency row.
+    pub(crate) latency: u32,
+    /// Of a row of shares.
+    pub(crate) share: u32,
+    /// Before the scheduler's process is stopped, and while it is.
+    pub(crate) stop: u32,
+}
+
+/// A run: rows are measured one after the other, each printed when it is done.
+pub(crate) struct Bench<'a, W> {
+    machine: Machine,
+    lengths: Lengths,
+    goals: Goals,
+    /// The p99 of EEVDF and the work of the hogs beside it.
+    eevdf: Option<(f64, f64)>,
+    out: &'a mut W,
+}
+
+impl<'a, W: Write> Bench<'a, W> {
+    pub(crate) fn new(machine: Machine, lengths: Lengths, out: &'a mut W) -> Bench<'a, W> {
+        Bench { machine, lengths, goals: Goals::default(), eevdf: None, out }
+    }
+
+    /// What every other row is held against: the least latency that there is, and the kernel's own scheduler.
+    pub(crate) fn controls(&mut self) -> io::Result<()> {
+        let (fifo, _) = self.latency("fifo", Class::Fifo)?;
+        self.goals.judge("control-fifo-p99-us", fifo.p99_us, Goal::Below(15.0), self.out)?;
+        let (eevdf, work) = self.latency("eevdf", Class::Normal)?;
+        self.eevdf = Some((eevdf.p99_us, work));
+        // The same hogs as one neighbour: a case that the kernel's own scheduler already handles.
+        let crowd = vec![self.machine.cgroup("crowd"); HOGS];
+        self.beside("eevdf-one", Class::Normal, &crowd).map(drop)
+    }
+
+    /// Measures the row of this name.
+    pub(crate) fn row(&mut self, name: &str) -> io::Result<()> {
+        let number = name.rsplit('-').next().and_then(|digits| digits.parse::<u32>().ok());
+        match (name.split('-').next(), number) {
+            (Some("none"), _) => self.governed(name, None),
+            (Some("prio"), Some(priority)) => self.governed(name, Some(priority)),
+            (Some("share"), Some(hogs)) => self.share(name, hogs),
+            (Some("stopped"), _) => self.stopped(),
+            // They have run.
+            (Some("controls"), _) => Ok(()),
+            _ => Err(io::Error::other(format!("no row is named {name}"))),
+        }
+    }
+
+    /// Whether every goal was met.
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.goals.verdict()
+    }
+
+    /// One probe beside the hogs, each a neighbour of the same weight, under whatever scheduler there is.
+    fn latency(&mut self, name: &str, class: Class) -> io::Result<(Summary, f64)> {
+        let neighbours = self.machine.cgroups("hog", HOGS);
+        self.beside(name, class, &neighbours)
+    }
+
+    fn beside(&mut self, name: &str, class: Class, hogs: &[PathBuf]) -> io::Result<(Summary, f64)> {
+        let hogs = Hogs::start(&self.machine.probe(), hogs)?;
+        let summary = probe(&self.machine.probe(), &self.machine.cgroup("pod"), self.lengths.latency, class)?;
+        let work = hogs.stop()?;
+        writeln!(self.out, "  {name:<10} {summary}  hogs {work:.1}/ms")?;
+        Ok((summary, work))
+    }
+
+    fn governed(&mut self, name: &str, priority: Option<u32>) -> io::Result<()> {
+        let pod: Vec<_> = priority.iter().map(|_| self.machine.cgroup("pod")).collect();
+        let mut scheduler = Scheduler::start(&self.machine, &pod, priority.unwrap_or(0))?;
+        let (summary, work) = self.latency(name, Class::Normal)?;
+        self.attached(name, &mut scheduler)?;
+        scheduler.stop()?;
+        let Some((eevdf, eevdf_work)) = self.eevdf else { return Ok(()) };
+        let better = eevdf / summary.p99_us.max(0.001);
+        if priority.is_some_and(|priority| (1..=9).contains(&priority)) {
+            self.goals.judge(&format!("{name}-p99-us"), summary.p99_us, Goal::AtMost(25.0), self.out)?;
+            self.goals.judge(&format!("{name}-below-eevdf"), better, Goal::AtLeast(100.0), self.out)?;
+        } else {
+            Goals::tell(&format!("{name}-below-eevdf"), better, self.out)?;
+        }
+        Goals::tell(&format!("{name}-hogs-work"), work / eevdf_work, self.out)
+    }
+
+    /// Hogs of the strongest priority beside tasks without a strategy.
+    fn share(&mut self, name: &str, count: u32) -> io::Result<()> {
+        let governed = self.machine.cgroups("pod", count as usize);
+        let mut scheduler = Scheduler::start(&self.machine, &governed, STRONGEST)?;
+        let program = self.machine.probe();
+        let strong = Hogs::start(&program, &governed)?;
+        let normal = Hogs::start(&program, &self.machine.cgroups("hog", NORMAL))?;
+        clock::sleep(u64::from(self.lengths.share) * 1_000_000_000);
+        let (strong_ns, normal_ns) = (strong.cpu_times(), normal.cpu_times());
+        self.attached(name, &mut scheduler)?;
+        drop((strong, normal));
+        scheduler.stop()?;
+
+        let all = strong_ns.iter().chain(&normal_ns).sum::<u64>().max(1);
+        let percent = |ns: &u64| percent(*ns, all);
+        let list =
+            |times: &[u64]| -> Vec<_> { times.iter().map(|ns| format!("{:.1}", percent(ns))).collect() };
+        let (strong, normal) = (list(&strong_ns).join(" "), list(&normal_ns).join(" "));
+        writeln!(self.out, "  {name:<10} priority {STRONGEST}: {strong}  normal: {normal} %")?;
+        let together = percent(&normal_ns.iter().sum());
+        self.goals.judge(&format!("{name}-normal-percent"), together, Goal::AtLeast(20.0), self.out)
+    }
+
+    /// The scheduler's process is stopped under load: nobody may notice.
+    fn stopped(&mut self) -> io::Result<()> {
+        let (program, pod) = (self.machine.probe(), self.machine.cgroup("pod"));
+        let mut scheduler = Scheduler::start(&self.machine, slice::from_ref(&pod), 9)?;
+        let hogs = Hogs::start(&program, &self.machine.cgroups("hog", HOGS))?;
+        let before = probe(&program, &pod, self.lengths.stop, Class::Normal)?;
+        writeln!(self.out, "  {:<10} {before}", "before")?;
+        scheduler.signal(Signal::STOP)?;
+        let during = probe(&program, &pod, self.lengths.stop, Class::Normal)?;
+        writeln!(self.out, "  {:<10} {during}", "stopped")?;
+        scheduler.signal(Signal::CONT)?;
+        self.attached("stopped", &mut scheduler)?;
+        drop(hogs);
+        scheduler.stop()?;
+        let ratio = during.p99_us / before.p99_us.max(0.001);
+        let moved = ratio.max(1.0 / ratio.max(0.001));
+        self.goals.judge("stopped-p99-moved", moved, Goal::AtMost(1.1), self.out)
+    }
+
+    /// The scheduler that was started is the one that ran, without a break.
+    fn attached(&mut self, name: &str, scheduler: &mut Scheduler) -> io::Result<()> {
+        let ejected = f64::from(u8::from(!scheduler.is_still_attached()?));
+        self.goals.judge(&format!("{name}-ejections"), ejected, Goal::AtMost(0.0), self.out)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn percent(part: u64, whole: u64) -> f64 {
+    part as f64 * 100.0 / whole as f64
+}

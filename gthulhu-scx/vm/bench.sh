@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# bench.sh [ROW...]: builds what is needed, in release mode, and runs bench-sched in a VM whose clock counts instructions.
+# All rows take about a quarter of an hour; `bench-sched --help` names them and the options, which may be given here too.
+#
+# GTHULHU_SCX_KERNELS: the kernel, as run.sh --kernel takes it.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+stage=$(mktemp -d "${TMPDIR:-/tmp}/gthulhu-bench.XXXXXX")
+trap 'rm -rf "$stage"' EXIT
+cargo build --quiet --release -p gthulhu-scx -p gthulhu-probe
+target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+for program in gthulhu-scx gthulhu-probe bench-sched; do install -s "$target/release/$program" "$stage/"; done
+
+kernels=()
+[ -z "${GTHULHU_SCX_KERNELS:-}" ] || kernels=(--kernel "$GTHULHU_SCX_KERNELS")
+gthulhu-scx/vm/run.sh --icount 1 --timeout 0 "${kernels[@]}" "$stage" \
+    ./bench-sched --scheduler gthulhu-scx --probe gthulhu-probe "$@"
