@@ -3,6 +3,7 @@
 //! Nothing is decided here. A handler reads a body, calls one operation of the service with the grant that the
 //! route's policy made, and writes the answer.
 
+mod audit;
 mod auth;
 mod bodies;
 mod error;

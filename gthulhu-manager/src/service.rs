@@ -32,6 +32,7 @@ mod strategies;
 #[cfg(test)]
 mod testbed;
 mod throttle;
+mod trail;
 mod users;
 mod world;
 
@@ -62,6 +63,7 @@ pub use sessions::Opened;
 pub use state::Stored;
 pub use strategies::{ListedStrategy, StrategyInput, StrategyStatus};
 pub use throttle::LoginLimits;
+pub use trail::{TrailFilter, TrailPage};
 pub use users::UserChange;
 
 use hashing::Hashing;

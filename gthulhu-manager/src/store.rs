@@ -28,6 +28,9 @@ pub trait Store: Send + Sync {
 
     /// Up to `limit` audit records with a sequence number above `after`, oldest first, as their stored bytes.
     fn audit(&self, after: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// Up to `limit` audit records with a sequence number below `before`, newest first, as their stored bytes.
+    fn audit_before(&self, before: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreError>;
 }
 
 /// All documents as of one moment.

@@ -7,10 +7,10 @@ use gthulhu_lib::id::Id;
 use http::Method;
 
 use super::policy::{Permitted, Session};
-use super::{App, auth, intents, nodes, roles, strategies, users};
+use super::{App, audit, auth, intents, nodes, roles, strategies, users};
 use crate::service::{
-    IntentDelete, IntentRead, PermissionRead, PodPidRead, RoleCreate, RoleDelete, RoleRead, RoleUpdate,
-    StrategyCreate, StrategyDelete, StrategyRead, StrategyUpdate, UserCreate, UserPasswordReset,
+    AuditRead, IntentDelete, IntentRead, PermissionRead, PodPidRead, RoleCreate, RoleDelete, RoleRead,
+    RoleUpdate, StrategyCreate, StrategyDelete, StrategyRead, StrategyUpdate, UserCreate, UserPasswordReset,
     UserPermissionUpdate, UserRead,
 };
 
@@ -154,11 +154,18 @@ pub fn routes() -> Vec<Route<App>> {
             "Deletes a role that nobody holds.",
         ),
         Route::new(
-            get,
+            get.clone(),
             "/api/v1/permissions",
             Permitted::<PermissionRead>::new(),
             roles::permissions,
             "Lists what a role can allow.",
+        ),
+        Route::new(
+            get,
+            "/api/v1/audit",
+            Permitted::<AuditRead>::new(),
+            audit::list,
+            "Reads the audit trail, newest first; by actor, verb, object, requestId, from, since and until.",
         ),
     ]);
     routes

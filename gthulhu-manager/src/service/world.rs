@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::ServiceError;
 use super::state::State;
 use crate::domain::NodeAck;
-use crate::store::{Batch, Bookkeeping, CommitError, Store, StoreError};
+use crate::store::{AuditRecord, Batch, Bookkeeping, CommitError, Store, StoreError};
 
 /// Epochs travel in JSON, whose numbers are exact up to here.
 const EPOCH_MAX: u64 = (1 << 53) - 1;
@@ -79,6 +79,19 @@ impl World {
             }
         }
         Err(ServiceError::Contended)
+    }
+
+    /// Up to `limit` audit records below the number `before`, newest first.
+    pub(super) fn audit_before(&self, before: u64, limit: usize) -> Result<Vec<AuditRecord>, ServiceError> {
+        let stored = self.store.audit_before(before, limit).map_err(|error| self.failed(error))?;
+        let damaged = |error: serde_json::Error| StoreError::Damaged {
+            object: "an audit record".into(),
+            reason: error.to_string(),
+        };
+        stored
+            .iter()
+            .map(|bytes| serde_json::from_slice(bytes).map_err(|error| damaged(error).into()))
+            .collect()
     }
 
     /// Hands out the next epoch above `above` and above all that were handed out.

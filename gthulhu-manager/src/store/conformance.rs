@@ -98,6 +98,15 @@ fn audit_records_chain_within_and_across_batches(store: &dyn Store) {
     assert_eq!(serde_json::from_slice::<AuditRecord>(&some[0]).unwrap().seq, after + 1);
     assert_eq!((some.len(), store.audit(last.seq, 10).unwrap().len()), (1, 0));
     assert!(store.audit(u64::MAX, 10).unwrap().is_empty());
+    let newest = store.audit_before(u64::MAX, 2).unwrap();
+    let backwards: Vec<u64> =
+        newest.iter().map(|bytes| serde_json::from_slice::<AuditRecord>(bytes).unwrap().seq).collect();
+    assert_eq!(backwards, [last.seq, last.seq - 1]);
+    assert_eq!(
+        store.audit_before(3, 10).unwrap(),
+        [&store.audit(1, 1).unwrap()[..], &store.audit(0, 1).unwrap()].concat()
+    );
+    assert!(store.audit_before(1, 10).unwrap().is_empty() && store.audit_before(0, 10).unwrap().is_empty());
 }
 
 fn of_many_writers_one_wins_each_version(store: &dyn Store) {

@@ -86,4 +86,10 @@ impl Store for RedbStore {
             Ok(tables::audit(&self.database.begin_read().map_err(tables::failed)?, after, limit)?)
         })
     }
+
+    fn audit_before(&self, before: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.reading(|| {
+            Ok(tables::audit_before(&self.database.begin_read().map_err(tables::failed)?, before, limit)?)
+        })
+    }
 }

@@ -33,6 +33,10 @@ impl Store for Failing {
         self.ask()?.commit(batch)
     }
 
+    fn audit_before(&self, before: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.ask()?.audit_before(before, limit)
+    }
+
     fn audit(&self, after: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         self.ask()?.audit(after, limit)
     }

@@ -116,6 +116,10 @@ impl Store for Shared {
         self.inner.commit(batch)
     }
 
+    fn audit_before(&self, _before: u64, _limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn audit(&self, after: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         self.inner.audit(after, limit)
     }

@@ -88,6 +88,17 @@ pub(super) fn audit(
     rows.take(limit).map(|row| row.map(|(_, bytes)| bytes.value().to_vec()).map_err(failed)).collect()
 }
 
+/// Audit records below `before`, newest first.
+pub(super) fn audit_before(
+    transaction: &ReadTransaction,
+    before: u64,
+    limit: usize,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let table = transaction.open_table(AUDIT).map_err(failed)?;
+    let rows = table.range(..before).map_err(failed)?.rev();
+    rows.take(limit).map(|row| row.map(|(_, bytes)| bytes.value().to_vec()).map_err(failed)).collect()
+}
+
 /// Applies a batch within the transaction. On an error the caller drops the transaction, and with it every change.
 pub(super) fn apply(transaction: &WriteTransaction, batch: &Batch) -> Result<Committed, CommitError> {
     let mut documents = transaction.open_table(DOCUMENTS).map_err(failed)?;
