@@ -16,6 +16,16 @@ pub fn complain(line: &str) {
 
 /// Lays `rows` out under `heads`; the last column, numbers, to the right.
 pub fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
+    lay_out(heads, rows, N - 1)
+}
+
+/// Lays `rows` out under `heads`; all columns but the first, figures, to the right.
+pub fn figures<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
+    lay_out(heads, rows, 1)
+}
+
+/// The columns from `right` on are flush right.
+fn lay_out<const N: usize>(heads: [&str; N], rows: &[[String; N]], right: usize) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([heads[column].chars().count()]).max().unwrap_or(0)
@@ -23,7 +33,7 @@ pub fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
     let widths: [usize; N] = std::array::from_fn(width);
     let line = |cells: [&str; N]| {
         let padded = cells.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
-            if column + 1 == N { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+            if column < right { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };

@@ -10,6 +10,7 @@
 pub mod cgroup;
 pub mod manifest;
 mod uid;
+pub mod weights;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -62,6 +63,8 @@ pub struct Pod {
     /// Links to the workload program; a link's name becomes the process's command name.
     links: PathBuf,
     manifest: PathBuf,
+    /// Of the leader.
+    container: PathBuf,
     cgroup: PodCgroup,
     leader: Child,
     /// Kept for its standard input, which it lives by.
@@ -80,10 +83,11 @@ impl Pod {
         let uid = uid::next();
         let cgroup = PodCgroup::create(base, &uid)?;
         let pause = start_in(&cgroup.container(0)?, links, &ProcessSpec::new("pause", 0))?;
-        let leader = start_in(&cgroup.container(1)?, links, &spec.leader)?;
+        let container = cgroup.container(1)?;
+        let leader = start_in(&container, links, &spec.leader)?;
         let manifest = folder.join(format!("{}.{}.yaml", spec.namespace, spec.name));
         let links = links.to_path_buf();
-        let mut pod = Self { spec, uid, links, manifest, cgroup, leader, pause };
+        let mut pod = Self { spec, uid, links, manifest, container, cgroup, leader, pause };
         for child in pod.spec.children.clone() {
             pod.fork(&child)?;
         }
@@ -104,6 +108,11 @@ impl Pod {
     /// The pod's cgroup directory.
     pub fn cgroup(&self) -> &Path {
         self.cgroup.path()
+    }
+
+    /// The cgroup directory of the leader's container.
+    pub fn container(&self) -> &Path {
+        &self.container
     }
 
     /// The container's first process.

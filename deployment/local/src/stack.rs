@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::daemon::{self, Daemon};
+use crate::background::{arguments, run_to_end};
+use crate::daemon::Daemon;
 use crate::error::LocalError;
 use crate::http::Api;
 use crate::pods::cgroup::Base;
 use crate::pods::{Pod, PodSpec};
 use crate::state::StateDir;
+
+/// In the directory with everything that a run writes.
+const FEED: &str = "feed.sock";
 
 /// Ports on the loopback address; 0 takes a free one.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +31,7 @@ pub struct Stack {
     manager: Daemon,
     dm: Daemon,
     node: String,
+    manager_dir: PathBuf,
     base: Base,
     state: StateDir,
 }
@@ -35,25 +40,36 @@ impl Stack {
     /// Starts both daemons and waits until they are ready. The node is named after this machine. What is written goes
     /// to `dir`, or to a temporary directory.
     pub async fn start(ports: Ports, dir: Option<&Path>) -> Result<Self, LocalError> {
-        let base = Base::find()?;
         let state = dir.map_or_else(StateDir::temporary, StateDir::at)?;
+        let manager_dir = state.path().join("manager");
+        Self::assemble(ports, state, manager_dir).await
+    }
+
+    /// The same on free ports, with the manager's state and keys in `manager_dir`, where they stay. `gthulhu-manager init`
+    /// may have made the keys there before: it takes its time where a CPU is slow.
+    pub async fn start_prepared(manager_dir: &Path) -> Result<Self, LocalError> {
+        Self::assemble(Ports::default(), StateDir::temporary()?, manager_dir.to_path_buf()).await
+    }
+
+    async fn assemble(ports: Ports, state: StateDir, manager_dir: PathBuf) -> Result<Self, LocalError> {
+        let base = Base::find()?;
         let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
         for dir in ["pods", "links", "dm"] {
             state.subdir(dir)?;
         }
-        let manager_dir = state.path().join("manager");
-        daemon::run_to_end("gthulhu-manager", &[Path::new("init"), Path::new("--dir"), &manager_dir])?;
+        run_to_end("gthulhu-manager", &arguments("init", "--dir", &manager_dir))?;
 
         let (manager_at, dm_at) = addresses(ports)?;
         let dm_url = format!("http://{dm_at}");
-        let config = state.write("dm.toml", &dm_config(&state, &base, &dm_at))?;
+        let config = state.write("dm.toml", &dm_config(&state, &manager_dir, &base, &dm_at))?;
         let mut dm = Daemon::start(&state, "gthulhu-dm", &config, &dm_url, &[("NODE_NAME", &node)])?;
-        let config = state.write("manager.toml", &manager_config(&state, &manager_at, &node, &dm_url))?;
+        let config = state
+            .write("manager.toml", &manager_config(&state, &manager_dir, &manager_at, &node, &dm_url))?;
         let mut manager =
             Daemon::start(&state, "gthulhu-manager", &config, &format!("http://{manager_at}"), &[])?;
         dm.ready(&Api::new(dm.url())).await?;
         manager.ready(&Api::new(manager.url())).await?;
-        Ok(Self { manager, dm, node, base, state })
+        Ok(Self { manager, dm, node, manager_dir, base, state })
     }
 
     /// Starts a pod on this node and tells the manager of it.
@@ -79,12 +95,27 @@ impl Stack {
 
     /// The file with the one-time password of `admin@localhost`.
     pub fn password_file(&self) -> PathBuf {
-        self.state.path().join("manager/admin-password")
+        self.manager_dir.join("admin-password")
     }
 
     /// The public key that a scheduler exchanges for a token of the decision maker.
     pub fn dm_public_key(&self) -> PathBuf {
-        self.state.path().join("manager/keys/dm-token.pub")
+        self.manager_dir.join("keys/dm-token.pub")
+    }
+
+    /// The socket on which the decision maker feeds this node's scheduler.
+    pub fn feed_socket(&self) -> PathBuf {
+        self.state.path().join(FEED)
+    }
+
+    /// Where pods are made.
+    pub fn base(&self) -> &Base {
+        &self.base
+    }
+
+    /// Where the programs write.
+    pub fn state(&self) -> &StateDir {
+        &self.state
     }
 
     /// The directory with everything that the run writes.
@@ -99,26 +130,27 @@ impl Stack {
     }
 }
 
-fn manager_config(state: &StateDir, host: &str, node: &str, dm_url: &str) -> String {
+fn manager_config(state: &StateDir, dir: &Path, host: &str, node: &str, dm_url: &str) -> String {
     format!(
         "[server]\nhost = {host}\n\n[state]\ndir = {dir}\n\n[cluster]\npods_dir = {pods}\n\n\
          [[nodes]]\nname = {node}\nurl = {url}\n",
         host = json!(host),
-        dir = json!(state.path().join("manager")),
+        dir = json!(dir),
         pods = json!(state.path().join("pods")),
         node = json!(node),
         url = json!(dm_url),
     )
 }
 
-fn dm_config(state: &StateDir, base: &Base, host: &str) -> String {
+fn dm_config(state: &StateDir, manager_dir: &Path, base: &Base, host: &str) -> String {
     format!(
         "[server]\nhost = {host}\n\n[state]\ndir = {dir}\n\n[token]\nrsa_private_key_path = {key}\n\n\
-         [node]\ncgroup_root = {root}\n",
+         [node]\ncgroup_root = {root}\n\n[feed]\nsocket = {socket}\n",
         host = json!(host),
         dir = json!(state.path().join("dm")),
-        key = json!(state.path().join("manager/keys/dm-token.key")),
+        key = json!(manager_dir.join("keys/dm-token.key")),
         root = json!(base.pods_root()),
+        socket = json!(state.path().join(FEED)),
     )
 }
 

@@ -1,5 +1,5 @@
-//! The two pods of the demo: a user plane function with workers and threads, and a web server beside it that no
-//! strategy of the demo is meant for.
+//! The pods of the demo: a user plane function with workers and threads, a web server beside it that no strategy of the
+//! demo is meant for, and pods for loads of other kinds.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,11 @@ pub fn upf() -> PodSpec {
 pub fn nginx() -> PodSpec {
     let workers = vec![ProcessSpec::new("nginx", 0), ProcessSpec::new("nginx", 0)];
     pod("web-0", "default", "nginx", ProcessSpec::new("nginx", 0), workers)
+}
+
+/// A pod with nothing in it but an idle process, which others may join.
+pub fn single(name: &str, app: &str) -> PodSpec {
+    pod(name, "default", app, ProcessSpec::new(app, 0), Vec::new())
 }
 
 fn pod(name: &str, namespace: &str, app: &str, leader: ProcessSpec, children: Vec<ProcessSpec>) -> PodSpec {

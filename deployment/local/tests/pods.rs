@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use gthulhu_local::error::LocalError;
 use gthulhu_local::kernel;
 use gthulhu_local::pods::cgroup::Base;
+use gthulhu_local::pods::weights::{self, Weights};
 use gthulhu_local::pods::{Pod, PodSpec, ProcessSpec};
 
 /// A place for cgroups, or none with a line that says so.
@@ -120,4 +121,23 @@ fn what_a_crashed_run_left_is_removed() {
     assert!(!left.exists());
     assert!(!stray.wait().unwrap().success(), "it was killed");
     assert!(pod.cgroup().exists(), "a live run's pod stays");
+}
+
+#[test]
+fn pods_have_equal_weights_and_accounts_of_their_own() {
+    let Some(base) = base("pods_have_equal_weights_and_accounts_of_their_own") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let pod = start(&base, dir.path());
+    let weights = match Weights::on(&base) {
+        Err(LocalError::Unsupported(why)) => {
+            println!("SKIPPED pods_have_equal_weights_and_accounts_of_their_own: {why}");
+            return;
+        }
+        weights => weights.unwrap(),
+    };
+
+    assert_eq!(weights::weight(pod.cgroup()).unwrap(), 100);
+    // Starting its processes took time on a CPU.
+    assert!(weights::used_us(pod.cgroup()).unwrap() > 0);
+    drop(weights);
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use gthulhu_local::error::LocalError;
+use gthulhu_local::interrupt::Interrupt;
 use gthulhu_local::output::{complain, say};
 use gthulhu_local::pods::Pod;
 use gthulhu_local::stack::{Ports, Stack};
 use gthulhu_local::{hints, workloads};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Below the place where it is started: the top of the tree, under make.
 const DIR: &str = ".run";
@@ -26,21 +26,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), LocalError> {
-    // Before anything is started, so that an early Ctrl-C takes down what there is by then.
-    let failed = |error| LocalError::process("run", error);
-    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut hung_up = signal(SignalKind::hangup()).map_err(failed)?;
-    let asked_to_end = async {
-        tokio::select! {
-            _ = interrupted.recv() => {}
-            _ = terminated.recv() => {}
-            _ = hung_up.recv() => {}
-        }
-    };
+    let mut interrupt = Interrupt::listen()?;
     tokio::select! {
         error = serve() => error.map(|never| match never {}),
-        () = asked_to_end => {
+        () = interrupt.asked_to_end() => {
             say("\ntaken down");
             Ok(())
         }

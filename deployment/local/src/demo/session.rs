@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use gthulhu_http::random;
 use serde_json::{Value, json};
 
 use crate::error::LocalError;
@@ -28,6 +29,14 @@ pub async fn log_in(manager: &Api, password: &str) -> Result<Api, LocalError> {
 pub async fn change_password(manager: &Api, old: &str, new: &str) -> Result<(), LocalError> {
     let body = json!({"oldPassword": old, "newPassword": new});
     manager.call("PUT", "/api/v1/users/self/password", &body).await?.done()
+}
+
+/// The administrator of a fresh manager, with a password of their own.
+pub async fn administrator(stack: &Stack) -> Result<Api, LocalError> {
+    let manager = Api::new(stack.manager());
+    let (old, new) = (one_time_password(stack)?, random::password());
+    change_password(&log_in(&manager, &old).await?, &old, &new).await?;
+    log_in(&manager, &new).await
 }
 
 /// The decision maker as a scheduler on the same machine calls it: the public key is exchanged for a token.

@@ -51,6 +51,14 @@ impl Base {
         format!("/{}", below.join("kubepods.slice").display())
     }
 
+    /// From this place down to where the directories of pods are.
+    pub(super) fn levels(&self) -> Vec<PathBuf> {
+        let tree = self.dir.join(TREE);
+        let mut levels: Vec<PathBuf> = tree.ancestors().take(3).map(Path::to_path_buf).collect();
+        levels.reverse();
+        levels
+    }
+
     /// Directories of pods that we made, by this process or by another.
     fn pods(&self) -> Result<Vec<(String, PathBuf)>, LocalError> {
         let tree = self.dir.join(TREE);
