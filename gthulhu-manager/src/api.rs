@@ -14,6 +14,7 @@ mod policy;
 mod roles;
 mod routes;
 mod strategies;
+mod system;
 mod users;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use gthulhu_http::error::HttpError;
 use gthulhu_http::health::{Check, Health};
 
 use crate::cluster::Cluster;
+use crate::metrics::Metrics;
 use crate::nodes::driver::NodesHandle;
 use crate::service::{Service, ServiceError};
 use crate::tokens::UserTokens;
@@ -34,6 +36,8 @@ pub struct App {
     pub service: Arc<Service>,
     /// Signs users' tokens and checks them.
     pub tokens: UserTokens,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The decision makers.
     pub nodes: NodesHandle,
     /// The source of pods, for readiness.

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use crate::api::App;
 use crate::cluster::Cluster;
 use crate::keyring::Keyring;
+use crate::metrics::Metrics;
 use crate::nodes::client::DmClient;
 use crate::nodes::machine::Options;
 use crate::nodes::{Endpoint, NodeName, driver};
@@ -61,7 +62,13 @@ pub fn assemble(parts: Parts<'_>) -> Result<Manager, StoreError> {
     let options = Options { seed: u64::from_le_bytes(random::bytes()), ..Options::default() };
     let (nodes, driver) = driver::spawn(options, client, Arc::clone(&ledger) as _, ledger);
     view.connect(nodes.clone());
-    let app = Arc::new(App { tokens: UserTokens::new(&keys.user), service, nodes, cluster });
+    let app = Arc::new(App {
+        tokens: UserTokens::new(&keys.user),
+        metrics: Metrics::new(),
+        service,
+        nodes,
+        cluster,
+    });
     Ok(Manager { app, tasks: Tasks(vec![driver]), limits })
 }
 

@@ -16,6 +16,7 @@ pub mod config;
 pub mod domain;
 pub mod init;
 pub mod keyring;
+pub mod metrics;
 pub mod nodes;
 pub mod pusher;
 pub mod service;

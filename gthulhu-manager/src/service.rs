@@ -151,6 +151,18 @@ impl Service {
         self.world.record_acks(acks)
     }
 
+    /// How much there is of what.
+    pub fn counts(&self) -> Vec<(&'static str, usize)> {
+        let state = self.world.state();
+        vec![
+            ("users", state.users.len()),
+            ("roles", state.roles.len()),
+            ("strategies", state.strategies.len()),
+            ("exclusions", state.exclusions.len()),
+            ("sessions", self.sessions()),
+        ]
+    }
+
     /// The last answer of each node, by name.
     pub fn acks(&self) -> Vec<NodeAck> {
         self.world.state().acks.values().map(|ack| ack.value.clone()).collect()

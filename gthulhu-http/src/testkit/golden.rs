@@ -1,7 +1,8 @@
 //! Replies kept as files, compared to the byte once what changes from run to run has been given a name.
 //!
 //! A file holds the status line, the headers that say something (sorted, names in lower case), a blank line, and the
-//! body as it is. Timestamps become `TS`, ids of 24 hex digits `OID`, tokens `JWT`; the caller names the rest. With
+//! body as it is. Timestamps become `TS`, ids of 24 hex digits `OID`, secrets of 96
+//! hex digits `SECRET`, tokens `JWT`; the caller names the rest. With
 //! `GOLDEN=write` in the environment the files are written instead of compared.
 
 use std::fmt::Write as _;
@@ -104,7 +105,9 @@ fn named(word: &str) -> &str {
     let is_token = word.starts_with("eyJ")
         && word.split('.').count() == 3
         && word.split('.').all(|part| !part.is_empty() && !part.contains(':'));
+    let is_secret = word.len() == 96 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     match word {
+        _ if is_secret => "SECRET",
         _ if is_timestamp(word) => "TS",
         _ if is_id => "OID",
         _ if is_token => "JWT",

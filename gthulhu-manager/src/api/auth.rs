@@ -7,13 +7,14 @@ use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
 use gthulhu_http::route::{Public, Route};
 use gthulhu_http::time::unix_now;
-use http::Method;
 use http::header::CACHE_CONTROL;
+use http::{Method, StatusCode};
 
 use super::App;
 use super::bodies::{LoginBody, LoginReply, PasswordBody, RefreshBody, UserReply, ValidReply};
 use super::policy::Settled;
 use super::routes::BAD_BODY;
+use crate::metrics::LoginOutcome;
 use crate::service::{Caller, Opened};
 use crate::store::audit::Origin;
 
@@ -44,18 +45,11 @@ pub(super) fn routes() -> Vec<Route<App>> {
         ),
         Route::new(post, "/api/v1/auth/logout-all", Settled, logout_all, "Ends all sessions of the caller."),
         Route::new(
-            get.clone(),
+            get,
             "/api/v1/auth/validate",
             Settled,
             validate,
             "Says that the caller's token is good, and whose it is.",
-        ),
-        Route::new(
-            get,
-            "/.well-known/jwks.json",
-            Public,
-            jwks,
-            "The public keys of access tokens, as a JWK set.",
         ),
     ]
 }
@@ -64,13 +58,12 @@ pub(super) fn routes() -> Vec<Route<App>> {
 pub(super) async fn login(app: Arc<App>, _public: (), call: Call) -> Result<Reply, HttpError> {
     let body: LoginBody = call.json(BAD_BODY)?;
     if body.username.is_empty() || body.password.is_empty() {
-        return Err(HttpError::new(
-            http::StatusCode::UNPROCESSABLE_ENTITY,
-            "Username and password are required",
-        ));
+        return Err(HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "Username and password are required"));
     }
     let origin = stranger(&call.head);
-    let opened = app.run(move |service| service.login(&origin, &body.username, &body.password)).await?;
+    let opened = app.run(move |service| service.login(&origin, &body.username, &body.password)).await;
+    app.metrics.login(outcome(&opened));
+    let opened = opened?;
     tokens(&app, opened)
 }
 
@@ -101,10 +94,13 @@ pub(super) async fn validate(_app: Arc<App>, caller: Caller, _call: Call) -> Res
     Ok(Reply::data(&ValidReply { valid: true, uid: caller.uid(), need_change_password: false }))
 }
 
-/// `GET /.well-known/jwks.json`
-pub(super) async fn jwks(app: Arc<App>, _public: (), _call: Call) -> Result<Reply, HttpError> {
-    // A key that is new must not be unknown for long, and one that is retired not be believed for long.
-    Ok(Reply::text("application/jwk-set+json", app.tokens.jwks()).header(CACHE_CONTROL, "max-age=60"))
+fn outcome(login: &Result<Opened, HttpError>) -> LoginOutcome {
+    match login.as_ref().map_err(HttpError::status) {
+        Ok(_) => LoginOutcome::Accepted,
+        Err(StatusCode::UNAUTHORIZED) => LoginOutcome::Refused,
+        Err(StatusCode::TOO_MANY_REQUESTS) => LoginOutcome::Throttled,
+        Err(_) => LoginOutcome::Failed,
+    }
 }
 
 /// The answer of a login, and of a refresh.

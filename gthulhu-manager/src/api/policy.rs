@@ -74,6 +74,7 @@ impl<K: Needs> Policy<App> for Permitted<K> {
 
 /// Leaves a note in the audit trail. The caller does not wait for it.
 fn note_denied(app: &App, head: &Head, claims: &Claims, permission: Permission) {
+    app.metrics.denied();
     let Ok(caller) = app.service.caller(claims) else { return };
     let (service, caller) = (Arc::clone(&app.service), caller.seen_from(head.peer.ip()));
     let request_id = head.request_id.clone();
@@ -89,6 +90,9 @@ fn claims(app: &App, head: &Head) -> Result<Claims, HttpError> {
         }
         Bearer::Token(token) => token,
     };
-    let refused = |error| HttpError::unauthorized("invalid or expired token").caused_by(error);
+    let refused = |error| {
+        app.metrics.bad_token();
+        HttpError::unauthorized("invalid or expired token").caused_by(error)
+    };
     app.tokens.verify(token).map_err(refused)
 }

@@ -7,7 +7,7 @@ use gthulhu_lib::id::Id;
 use http::Method;
 
 use super::policy::{Permitted, Session};
-use super::{App, audit, auth, intents, nodes, roles, strategies, users};
+use super::{App, audit, auth, intents, nodes, roles, strategies, system, users};
 use crate::service::{
     AuditRead, IntentDelete, IntentRead, PermissionRead, PodPidRead, RoleCreate, RoleDelete, RoleRead,
     RoleUpdate, StrategyCreate, StrategyDelete, StrategyRead, StrategyUpdate, UserCreate, UserPasswordReset,
@@ -31,6 +31,7 @@ const INTENTS: &str = "/api/v1/intents";
 pub fn routes() -> Vec<Route<App>> {
     let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
     let mut routes = health_routes();
+    routes.extend(system::routes());
     routes.extend(auth::routes());
     routes.extend([
         Route::new(get.clone(), "/api/v1/users/self", Session, auth::profile, "Shows the caller."),

@@ -13,7 +13,7 @@ use gthulhu_http::testkit::{Exchange, TestClient, TestServer};
 use gthulhu_http::time::unix_now;
 use gthulhu_http::tokens::Signer;
 use gthulhu_lib::intent::Limits;
-use gthulhu_manager::api;
+use gthulhu_manager::api::{self, App};
 use gthulhu_manager::assemble::{Manager, Parts, assemble};
 use gthulhu_manager::cluster::folder::{FolderCluster, FolderOptions};
 use gthulhu_manager::cluster::{Absent, Cluster};
@@ -103,6 +103,11 @@ impl Rig {
         Rig { manager, server, _parts: (dir, hanging, answering, mumbling) }
     }
 
+    /// What the routes work on.
+    pub(crate) fn app(&self) -> &App {
+        &self.manager.app
+    }
+
     /// A client without a token.
     pub(crate) fn stranger(&self) -> TestClient {
         self.server.client()
@@ -118,6 +123,24 @@ impl Rig {
         let reply = client.post("/api/v1/strategies", strategy).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         reply.header("location").unwrap().rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// Makes an active user with a role of his own, `role of NAME`, that has these policies. Gives his id, and a client
+    /// with a token of his.
+    pub(crate) async fn hire(&self, name: &str, policies: &Value) -> (String, TestClient) {
+        let alice = self.user(people::ALICE);
+        let role = format!("role of {name}");
+        let reply = alice.post("/api/v1/roles", &json!({"name": role, "rolePolicies": policies})).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let user = json!({"username": name, "password": people::PASSWORD});
+        let reply = alice.post("/api/v1/users", &user).await;
+        let id = reply.header("location").unwrap().rsplit('/').next().unwrap().to_owned();
+        let change = json!({"userID": id, "roles": [role], "status": 1});
+        assert_eq!(alice.put("/api/v1/users/permissions", &change).await.status, 200);
+        let mut claims = claims(&id);
+        claims["tokenVersion"] = json!(1);
+        let client = self.stranger().bearer(&token(&claims));
+        (id, client)
     }
 
     /// Waits until the node's decision maker was asked and this holds of its status.
@@ -149,5 +172,12 @@ pub(crate) fn token(claims: &Value) -> String {
 /// Compares a reply with its golden file.
 #[track_caller]
 pub(crate) fn golden(name: &str, reply: &Exchange) {
-    Golden::new(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")).check(name, reply);
+    let golden = Golden::new(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden"));
+    golden.replace(&KEYS.user.signing.public().kid(), "KID").check(name, reply);
+}
+
+/// Compares any text with its golden file.
+#[track_caller]
+pub(crate) fn golden_text(file: &str, text: &str) {
+    Golden::new(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")).check_text(file, text);
 }
