@@ -11,6 +11,7 @@ use http::Method;
 
 use crate::{
     auth::{Tokens, WithToken},
+    feed::Feed,
     metrics::Metrics,
     node::Node,
 };
@@ -30,6 +31,8 @@ const BAD_BODY: &str = "Invalid request payload";
 pub struct App {
     /// The thread that owns the intents and the processes.
     pub node: Node,
+    /// The way to the node's scheduler.
+    pub feed: Feed,
     /// The key, and who may have tokens of it.
     pub tokens: Tokens,
     /// What `/metrics` shows.
@@ -57,7 +60,9 @@ impl Health for App {
     }
 
     fn checks(&self) -> Vec<Check> {
-        self.node.checks()
+        let mut checks = self.node.checks();
+        checks.extend(self.feed.checks());
+        checks
     }
 }
 
@@ -107,6 +112,13 @@ pub fn routes() -> Vec<Route<App>> {
             WithToken,
             scheduling::strategies,
             "The strategy of every governed task, for schedulers.",
+        ),
+        Route::new(
+            Method::GET,
+            "/api/v1/scheduling/explain",
+            WithToken,
+            scheduling::explain,
+            "Why a task has its strategy or none: by the node, and by the scheduler that is connected.",
         ),
         Route::new(
             Method::GET,

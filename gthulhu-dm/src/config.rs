@@ -4,6 +4,7 @@
 //! values together, before anything is done with them; after that, no code asks again whether a value makes sense.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use gthulhu_http::settings::{Configuration, Finding, Origins, rules};
@@ -15,7 +16,7 @@ pub mod key;
 mod sections;
 
 pub use sections::{
-    Daemon, Limits, Logging, Metrics, Mtls, Node, PublicKeyFrom, Server, State, Strategies, Token,
+    Daemon, Feed, Limits, Logging, Metrics, Mtls, Node, PublicKeyFrom, Server, State, Strategies, Token,
 };
 
 /// Everything that can be set: by file, and each key by `DM_SECTION_KEY` in the environment.
@@ -35,12 +36,21 @@ pub struct Config {
     pub limits: Limits,
     pub strategies: Strategies,
     pub metrics: Metrics,
+    pub feed: Feed,
     pub daemon: Daemon,
 }
 
 const TOKEN_HOURS: RangeInclusive<u32> = 1..=8760;
 const FRESH: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(10);
 const POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(3600);
+
+/// A socket's address has 107 bytes; the rest is for the name that it has while it is being made.
+const SOCKET_BYTES_MAX: usize = 100;
+
+/// Whether there can be a socket at this path, as far as the path goes.
+fn socket_can_be(path: &Path) -> bool {
+    path.is_absolute() && path.file_name().is_some() && path.as_os_str().len() <= SOCKET_BYTES_MAX
+}
 
 impl Configuration for Config {
     const PROGRAM: &'static str = "gthulhu-dm";
@@ -84,6 +94,11 @@ impl Config {
             source::walk(&self.node)
                 .err()
                 .map(|error| Finding::wrong("node.cgroup_root", format!("must be a cgroup's path: {error}"))),
+            (!self.feed.path().is_none_or(socket_can_be)).then(|| {
+                let rule =
+                    format!("must be an absolute path of at most {SOCKET_BYTES_MAX} bytes, or \"off\"");
+                Finding::wrong("feed.socket", rule)
+            }),
         ];
         rows.into_iter().flatten().collect()
     }
@@ -146,7 +161,7 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_by_its_key() {
         type Edit = fn(&mut Config);
-        let rows: [(&str, Edit); 8] = [
+        let rows: [(&str, Edit); 11] = [
             ("server.host", |c| c.server.host = "8080".into()),
             ("logging.level", |c| c.logging.level = "loud".into()),
             ("token.token_duration_hr", |c| c.token.token_duration_hr = 0),
@@ -155,6 +170,9 @@ mod tests {
             ("node.poll", |c| c.node.poll = DurationText::new(Duration::from_secs(3601))),
             ("state.dir", |c| c.state.dir = "".into()),
             ("node.cgroup_root", |c| c.node.cgroup_root = "../kubepods".into()),
+            ("feed.socket", |c| c.feed.socket = "feed.sock".into()),
+            ("feed.socket", |c| c.feed.socket = "/".into()),
+            ("feed.socket", |c| c.feed.socket = format!("/{}", "s".repeat(100)).into()),
         ];
         for (key, edit) in rows {
             assert_eq!(of(&edited(edit).wrong(), Level::Wrong), [key]);

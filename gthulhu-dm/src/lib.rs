@@ -4,11 +4,12 @@
 //!   manager --- POST intents (epoch, generation) ---> api --> node (one thread) --> state file
 //!   scheduler -- GET scheduling/strategies ---------> api -->   |  owns the Engine of gthulhu-lib
 //!   Prometheus -- GET /metrics ---------------------> api       |  looks at /proc
+//!   gthulhu-scx <- intents, counters -> (unix socket) feed <----+
 //! ```
 //!
 //! [`serve`] is the life of the process, in order. The rest, by question: which push may replace the set held
 //! ([`fence`]), what survives a restart ([`state`]), who may call ([`auth`]), what can be set ([`config`]), what the
-//! routes are ([`api`]), who owns the intents at run time ([`node`]).
+//! routes are ([`api`]), who owns the intents at run time ([`node`]), what the node's scheduler is told and tells ([`feed`]).
 
 use std::{path::Path, sync::Arc};
 
@@ -26,6 +27,7 @@ use gthulhu_lib::intent::Limits;
 pub mod api;
 pub mod auth;
 pub mod config;
+pub mod feed;
 pub mod fence;
 pub mod identity;
 pub mod metrics;
@@ -36,6 +38,7 @@ pub mod state;
 use api::App;
 use auth::Tokens;
 use config::Config;
+use feed::Feed;
 use identity::Identity;
 use metrics::Metrics;
 use node::Node;
@@ -62,14 +65,6 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
     let (node, ended) = Node::start(engine, file, state, metrics.clone(), options)
         .map_err(|error| Exit::new(exit::OS_ERROR, format!("cannot start the node's thread: {error}")))?;
 
-    let app = App {
-        node,
-        tokens,
-        metrics,
-        name: identity.name,
-        limits: Limits { accept_any_priority: config.limits.accept_any_priority },
-        threads: config.strategies.threads,
-    };
     let router = Router::new(api::routes()).map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
     let listener = server::bind(&config.server.host).map_err(|error| {
         let wrong = matches!(error, BindError::Address { .. });
@@ -77,14 +72,26 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
     })?;
     let address = listener.local_addr().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
     let shutdown = shutdown::on_signals().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
+    let (feed, feeding) = Feed::start(config.feed.path(), node.held(), metrics.clone(), shutdown.clone());
+    let app = App {
+        node,
+        feed,
+        tokens,
+        metrics,
+        name: identity.name,
+        limits: Limits { accept_any_priority: config.limits.accept_any_priority },
+        threads: config.strategies.threads,
+    };
     tracing::info!(%address, node = app.name, version = env!("CARGO_PKG_VERSION"), "the decision maker listens");
 
     tokio::select! {
-        () = server::serve(listener, Arc::new(app), router, ServerLimits::default(), shutdown) => Ok(()),
+        () = server::serve(listener, Arc::new(app), router, ServerLimits::default(), shutdown) => {}
         // A thread that ended by a panic cannot be trusted to start again with what it had in memory; a new process
         // starts from what is on disk.
-        _ = ended => Err(Exit::new(exit::SOFTWARE, "the node's thread has ended")),
+        _ = ended => return Err(Exit::new(exit::SOFTWARE, "the node's thread has ended")),
     }
+    feeding.end().await;
+    Ok(())
 }
 
 fn open_state(dir: &Path) -> Result<(StateFile, State), Exit> {

@@ -2,20 +2,25 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use gthulhu_lib::wire::SchedulerMetrics;
+use gthulhu_lib::wire::{SchedulerMetrics, feed::Counters};
 use prometheus::{Error, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry, core::Collector};
 
 mod process;
+mod report;
 mod scheduler;
 
 use process::Process;
-use scheduler::Scheduler;
+use report::Report;
+use scheduler::{Scheduler, Teller};
 
 /// Every series of this process. Cloning shares them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Registry,
     scheduler: Scheduler,
+    report: Report,
+    /// What the feed counts.
+    pub feed: FeedMetrics,
     /// Intents held, duplicates included.
     pub intents: IntGauge,
     /// Tasks that have a strategy, threads included.
@@ -37,6 +42,37 @@ pub struct Metrics {
     scan_seconds: Histogram,
 }
 
+/// The series of the feed.
+#[derive(Debug, Clone)]
+pub struct FeedMetrics {
+    /// Schedulers and monitors that are connected.
+    pub peers: IntGauge,
+    /// Connections that came to nothing.
+    pub refused: IntCounter,
+    /// Events told by peers.
+    pub events: IntCounter,
+    /// Events that peers could not tell.
+    pub lost_events: IntCounter,
+}
+
+impl FeedMetrics {
+    fn new(registry: &Registry) -> Result<FeedMetrics, Error> {
+        let counter = |name: &str, help: &str| keep(registry, IntCounter::new(name, help)?);
+        Ok(FeedMetrics {
+            peers: keep(
+                registry,
+                IntGauge::new("gthulhu_dm_feed_peers", "Schedulers and monitors connected")?,
+            )?,
+            refused: counter(
+                "gthulhu_dm_feed_refused_total",
+                "Connections to the feed that came to nothing",
+            )?,
+            events: counter("gthulhu_dm_feed_events_total", "Events told by the feed")?,
+            lost_events: counter("gthulhu_dm_feed_lost_events_total", "Events that could not be told")?,
+        })
+    }
+}
+
 /// Scans take about a millisecond per thousand processes; the last bound is far beyond any node.
 const SCAN_SECONDS: [f64; 8] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
 
@@ -46,6 +82,8 @@ impl Metrics {
         let labels = HashMap::from([("machine_id".to_owned(), machine_id.to_owned())]);
         let registry = Registry::new_custom(None, Some(labels))?;
         let scheduler = keep(&registry, Scheduler::new(compat_names)?)?;
+        let report = keep(&registry, Report::new()?)?;
+        let feed = FeedMetrics::new(&registry)?;
         keep(&registry, Process::new()?)?;
         keep(&registry, build_info()?)?;
         let gauge = |name: &str, help: &str| keep(&registry, IntGauge::new(name, help)?);
@@ -54,6 +92,8 @@ impl Metrics {
             .buckets(SCAN_SECONDS.to_vec());
         Ok(Metrics {
             scheduler,
+            report,
+            feed,
             intents: gauge("gthulhu_dm_intents", "Intents held")?,
             governed_tasks: gauge("gthulhu_dm_governed_tasks", "Tasks that have a strategy")?,
             refused_cgroups: gauge(
@@ -80,9 +120,21 @@ impl Metrics {
         })
     }
 
-    /// Takes the scheduler's counters: the last post wins.
+    /// Takes the counters that a scheduler posts: who tells them last wins.
     pub fn post(&self, metrics: SchedulerMetrics) {
-        self.scheduler.post(metrics);
+        self.scheduler.take(Teller::Post, metrics);
+    }
+
+    /// Takes the counters of the scheduler that is connected to the feed: who tells them last wins.
+    pub fn report(&self, counters: Counters) {
+        self.scheduler.take(Teller::Feed, counters.metrics);
+        self.report.take(counters);
+    }
+
+    /// The scheduler that was connected to the feed is gone, and its counters with it.
+    pub fn unreport(&self) {
+        self.scheduler.forget(Teller::Feed);
+        self.report.forget();
     }
 
     /// Counts a scan that took this long.
@@ -114,6 +166,7 @@ fn build_info() -> Result<IntGauge, Error> {
 
 #[cfg(test)]
 mod tests {
+    use gthulhu_lib::wire::feed::{SchedulerState, Waits};
     use prometheus::TextEncoder;
 
     use super::*;
@@ -164,6 +217,42 @@ mod tests {
         ] {
             assert!(page.lines().any(|shown| shown == line), "{line} is not in\n{page}");
         }
+    }
+
+    #[test]
+    fn counters_of_the_feed_are_shown_while_their_scheduler_is_there() {
+        let metrics = Metrics::new("node-1", true).unwrap();
+        assert!(!page(&metrics).contains("gthulhu_scheduler_"), "no scheduler was ever there");
+        let waits = Waits { buckets: vec![4, 2, 1] };
+        metrics.report(Counters {
+            state: SchedulerState::Attached,
+            metrics: posted(),
+            more: [("preemptions_total".to_owned(), 9), ("governed_tasks".to_owned(), 3)].into(),
+            waits: [("governed".to_owned(), waits)].into(),
+            ..Counters::default()
+        });
+        let shown = page(&metrics);
+        for line in [
+            "nr_queued{machine_id=\"node-1\"} 2",
+            "gthulhu_scheduler_user_dispatches_total{machine_id=\"node-1\"} 6",
+            "gthulhu_scheduler_attached{machine_id=\"node-1\"} 1",
+            "# TYPE gthulhu_scheduler_preemptions_total counter",
+            "gthulhu_scheduler_preemptions_total{machine_id=\"node-1\"} 9",
+            "# TYPE gthulhu_scheduler_governed_tasks gauge",
+            "gthulhu_scheduler_wait_seconds_bucket{kind=\"governed\",machine_id=\"node-1\",le=\"0.000001\"} 4",
+            "gthulhu_scheduler_wait_seconds_bucket{kind=\"governed\",machine_id=\"node-1\",le=\"0.000002\"} 6",
+            "gthulhu_scheduler_wait_seconds_bucket{kind=\"governed\",machine_id=\"node-1\",le=\"+Inf\"} 7",
+            "gthulhu_scheduler_wait_seconds_count{kind=\"governed\",machine_id=\"node-1\"} 7",
+        ] {
+            assert!(shown.lines().any(|shown| shown == line), "{line} is not in\n{shown}");
+        }
+        metrics.unreport();
+        let shown = page(&metrics);
+        assert!(shown.contains("gthulhu_scheduler_attached{machine_id=\"node-1\"} 0"), "{shown}");
+        assert!(!shown.contains("nr_queued") && !shown.contains("preemptions"), "{shown}");
+        metrics.post(posted());
+        metrics.unreport();
+        assert!(page(&metrics).contains("nr_queued"), "what another scheduler posted stays");
     }
 
     #[test]

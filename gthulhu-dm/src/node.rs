@@ -12,9 +12,11 @@ use std::{
 };
 
 use gthulhu_http::{files::FileError, health::Check};
-use gthulhu_lib::{engine::Engine, intent::set::IntentSet, process::SourceError, wire::PodPids};
+use gthulhu_lib::{
+    engine::Engine, explain::Explanation, intent::set::IntentSet, process::SourceError, wire::PodPids,
+};
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::{
     fence::{Digest, Fence, Pair},
@@ -96,14 +98,22 @@ enum Command {
     Holding(Answer<Holding>),
     Rows(Answer<Rows>),
     Pods(Answer<Vec<PodPids>>),
+    Explain(u32, Answer<Explanation>),
+}
+
+/// What others read of the thread without asking it.
+#[derive(Debug)]
+struct Shown {
+    status: Status,
+    latest: Latest,
+    held: watch::Sender<State>,
 }
 
 /// The way to the node's thread. The thread ends when the last of these is dropped.
 #[derive(Debug, Clone)]
 pub struct Node {
     commands: mpsc::Sender<Command>,
-    status: Arc<Status>,
-    latest: Arc<Latest>,
+    shown: Arc<Shown>,
 }
 
 impl Node {
@@ -117,16 +127,18 @@ impl Node {
     ) -> std::io::Result<(Node, oneshot::Receiver<()>)> {
         let (commands, inbox) = mpsc::channel();
         let (ended_sender, ended) = oneshot::channel();
-        let status = Arc::new(Status::new(engine.source_name()));
-        let latest = Arc::new(Latest::new(options.fresh));
-        let worker =
-            Worker::new(engine, file, state, metrics, Arc::clone(&status), Arc::clone(&latest), options);
+        let shown = Arc::new(Shown {
+            status: Status::new(engine.source_name()),
+            latest: Latest::new(options.fresh),
+            held: watch::Sender::new(state.clone()),
+        });
+        let worker = Worker::new(engine, file, state, metrics, Arc::clone(&shown), options);
         thread::Builder::new().name("node".to_owned()).spawn(move || {
             // Dropped at the end, also when the thread panics.
             let _ended = ended_sender;
             worker.run(&inbox);
         })?;
-        Ok((Node { commands, status, latest }, ended))
+        Ok((Node { commands, shown }, ended))
     }
 
     /// Replaces the set, if the numbers allow it. It is on disk when this returns.
@@ -147,7 +159,7 @@ impl Node {
     /// The strategy of every governed task, as of now or of [`Options::fresh`] ago. What was pushed or removed before
     /// the call is always in it.
     pub async fn rows(&self) -> Result<Rows, NodeError> {
-        match self.latest.rows() {
+        match self.shown.latest.rows() {
             Some(rows) => Ok(rows),
             None => self.ask(Command::Rows).await,
         }
@@ -158,9 +170,20 @@ impl Node {
         self.ask(Command::Pods).await
     }
 
+    /// Why a task has its strategy or none, as of now.
+    pub async fn explain(&self, pid: u32) -> Result<Explanation, NodeError> {
+        self.ask(|answer| Command::Explain(pid, answer)).await
+    }
+
+    /// What the node holds, now and after every change: each state is on disk when it is seen here. It ends with the
+    /// node.
+    pub fn held(&self) -> watch::Receiver<State> {
+        self.shown.held.subscribe()
+    }
+
     /// Whether the node can do its work.
     pub fn checks(&self) -> Vec<Check> {
-        self.status.checks()
+        self.shown.status.checks()
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, NodeError> {

@@ -37,7 +37,7 @@ impl Daemon {
         let config = format!(
             "[server]\nhost = '127.0.0.1:0'\n[logging]\nlevel = 'warn,gthulhu_dm=info'\n\
              [token]\nrsa_private_key_path = '{dir}/key.pem'\n[state]\ndir = '{dir}/state'\n\
-             [node]\nproc_root = '{dir}/proc'\nname = 'node-1'\n"
+             [node]\nproc_root = '{dir}/proc'\nname = 'node-1'\n[feed]\nsocket = 'off'\n"
         );
         let file = format!("{dir}/dm_config.toml");
         fs::write(&file, config)?;

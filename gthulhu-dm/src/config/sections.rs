@@ -1,6 +1,9 @@
 //! The sections of the configuration file, one type each, with the default of every key.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use gthulhu_http::settings::Secret;
 use gthulhu_http::time::DurationText;
@@ -193,5 +196,27 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Metrics { compat_names: true }
+    }
+}
+
+/// `[feed]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Feed {
+    /// The unix socket that the node's scheduler connects to, an absolute path; `off` or empty: there is none.
+    pub socket: PathBuf,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Feed { socket: PathBuf::from("/run/gthulhu/feed.sock") }
+    }
+}
+
+impl Feed {
+    /// Where the socket is to be, if there is to be one.
+    pub fn path(&self) -> Option<&Path> {
+        let path = self.socket.as_path();
+        (!path.as_os_str().is_empty() && path != Path::new("off")).then_some(path)
     }
 }

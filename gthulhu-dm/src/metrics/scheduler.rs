@@ -1,7 +1,7 @@
-//! The scheduler's own counters, as it last posted them.
+//! The counters that every scheduler has, as they were last told, by a post or by the feed.
 //!
-//! Each has the short name that dashboards know and a name in base units. None is there before the first post: a
-//! series of zeros would say that a scheduler runs and does nothing.
+//! Each has the short name that dashboards know and a name in base units. None is there before they were
+//! told: a series of zeros would say that a scheduler runs and does nothing.
 
 use std::{
     collections::HashMap,
@@ -105,10 +105,24 @@ const ROWS: [Row; 11] = [
     ),
 ];
 
-/// The last post, shared by the route that takes it and the page that shows it.
+/// The long names.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.name)
+}
+
+/// Who told the counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Teller {
+    /// A scheduler that posts them and is never known to be gone.
+    Post,
+    /// The scheduler that is connected to the feed.
+    Feed,
+}
+
+/// What was told last, shared by those who take it and the page that shows it.
 #[derive(Debug, Clone)]
 pub(super) struct Scheduler {
-    last: Arc<Mutex<Option<SchedulerMetrics>>>,
+    last: Arc<Mutex<Option<(Teller, SchedulerMetrics)>>>,
     compat_names: bool,
     descs: Vec<Desc>,
 }
@@ -123,9 +137,15 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    /// Replaces the last post.
-    pub(super) fn post(&self, metrics: SchedulerMetrics) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(metrics);
+    /// Replaces what was told last, whoever told it.
+    pub(super) fn take(&self, teller: Teller, metrics: SchedulerMetrics) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((teller, metrics));
+    }
+
+    /// Forgets what this one told, if it was the last.
+    pub(super) fn forget(&self, teller: Teller) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = last.take().filter(|(told_by, _)| *told_by != teller);
     }
 
     fn families(&self, metrics: &SchedulerMetrics) -> Result<Vec<MetricFamily>, prometheus::Error> {
@@ -146,13 +166,13 @@ impl Scheduler {
     }
 }
 
-fn gauge(name: &str, help: &str, value: f64) -> Result<Vec<MetricFamily>, prometheus::Error> {
+pub(super) fn gauge(name: &str, help: &str, value: f64) -> Result<Vec<MetricFamily>, prometheus::Error> {
     let gauge = Gauge::new(name, help)?;
     gauge.set(value);
     Ok(gauge.collect())
 }
 
-fn counter(name: &str, help: &str, value: f64) -> Result<Vec<MetricFamily>, prometheus::Error> {
+pub(super) fn counter(name: &str, help: &str, value: f64) -> Result<Vec<MetricFamily>, prometheus::Error> {
     let counter = Counter::new(name, help)?;
     counter.inc_by(value);
     Ok(counter.collect())
@@ -166,6 +186,6 @@ impl Collector for Scheduler {
     fn collect(&self) -> Vec<MetricFamily> {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // The same names were accepted when the collector was made.
-        last.and_then(|metrics| self.families(&metrics).ok()).unwrap_or_default()
+        last.and_then(|(_, metrics)| self.families(&metrics).ok()).unwrap_or_default()
     }
 }

@@ -15,7 +15,7 @@ use gthulhu_lib::{
     process::SourceError,
 };
 
-use super::{Command, Holding, Latest, NodeError, Options, Removal, Rows, rows, status::Status};
+use super::{Command, Holding, NodeError, Options, Removal, Rows, Shown, rows};
 use crate::{
     fence::{Digest, Pair},
     metrics::Metrics,
@@ -43,8 +43,7 @@ pub(super) struct Worker {
     /// The hashes of the intents held, while those are the same.
     hashes: Option<Hashes>,
     metrics: Metrics,
-    status: Arc<Status>,
-    latest: Arc<Latest>,
+    shown: Arc<Shown>,
     options: Options,
     scanned_at: Instant,
     /// Whether the last scan worked.
@@ -60,8 +59,7 @@ impl Worker {
         file: StateFile,
         state: State,
         metrics: Metrics,
-        status: Arc<Status>,
-        latest: Arc<Latest>,
+        shown: Arc<Shown>,
         options: Options,
     ) -> Worker {
         let scanned_at = Instant::now();
@@ -73,8 +71,7 @@ impl Worker {
             rows: None,
             hashes: None,
             metrics,
-            status,
-            latest,
+            shown,
             options,
             scanned_at,
             seeing: false,
@@ -128,7 +125,7 @@ impl Worker {
                     let scanned = shared.get_or_insert_with(|| self.scan()).clone();
                     let rows = scanned.map(|()| self.rows()).map_err(NodeError::Scan);
                     if let Ok(rows) = &rows {
-                        self.latest.saw(self.scanned_at, rows);
+                        self.shown.latest.saw(self.scanned_at, rows);
                     }
                     let _ = answer.send(rows);
                 }
@@ -136,6 +133,10 @@ impl Worker {
                     let scanned = shared.get_or_insert_with(|| self.scan()).clone();
                     let pods = scanned.map(|()| rows::of_pods(&self.engine)).map_err(NodeError::Scan);
                     let _ = answer.send(pods);
+                }
+                Command::Explain(pid, answer) => {
+                    let why = self.engine.explain(pid).map_err(|error| NodeError::Scan(Arc::new(error)));
+                    let _ = answer.send(why);
                 }
             }
         }
@@ -184,10 +185,11 @@ impl Worker {
             return Ok(());
         }
         let saved = self.file.save(&next);
-        self.status.stored(saved.as_ref().map(|&()| ()).map_err(ToString::to_string));
+        self.shown.status.stored(saved.as_ref().map(|&()| ()).map_err(ToString::to_string));
         saved.map_err(NodeError::NotStored)?;
         self.state = next;
-        self.latest.forget();
+        self.shown.latest.forget();
+        self.shown.held.send_replace(self.state.clone());
         self.applied = false;
         self.hashes = None;
         // From here on the change holds, even if this scan fails: then a later one applies it.
@@ -203,7 +205,7 @@ impl Worker {
         self.metrics.scanned(self.scanned_at - started);
         let outcome = outcome.map_err(Arc::new);
         self.seeing = outcome.is_ok();
-        let news = self.status.scanned(outcome.as_ref().map(|_| ()).map_err(|error| chain(error)));
+        let news = self.shown.status.scanned(outcome.as_ref().map(|_| ()).map_err(|error| chain(error)));
         match &outcome {
             Ok(_) if news => tracing::info!("processes can be looked up again"),
             Ok(_) => {}
@@ -218,7 +220,7 @@ impl Worker {
             self.rows = None;
         }
         if outcome.is_err() {
-            self.latest.forget();
+            self.shown.latest.forget();
         }
         self.show();
         outcome.map(|_| ())

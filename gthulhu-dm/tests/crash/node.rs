@@ -50,7 +50,7 @@ impl Place {
         let state = state.map_or_else(|| dir.path().join("state"), Path::to_path_buf);
         let config = format!(
             "[server]\nhost = \"127.0.0.1:0\"\n[token]\nrsa_private_key_path = '{}'\n[state]\ndir = '{}'\n\
-             [node]\nname = \"node-1\"\n",
+             [node]\nname = \"node-1\"\n[feed]\nsocket = \"off\"\n",
             key.display(),
             state.display(),
         );

@@ -37,10 +37,11 @@ impl Place {
             "[server]\nhost = \"127.0.0.1:0\"\n\
              [token]\nrsa_private_key_path = '{}'\n\
              [state]\ndir = '{}'\n\
-             [node]\nproc_root = '{}'\nname = \"node-1\"\n",
+             [node]\nproc_root = '{}'\nname = \"node-1\"\n[feed]\nsocket = '{}'\n",
             text(&place.path("key.pem")),
             text(&place.path("state")),
             text(place.tree.path()),
+            text(&place.path("feed.sock")),
         );
         fs::write(place.path("dm_config.toml"), config).unwrap();
         place
@@ -104,6 +105,13 @@ impl Running {
 
     fn client(&self) -> TestClient {
         TestClient::new(&self.url).bearer(&token())
+    }
+
+    /// Waits until a page has this text.
+    async fn shows(&self, page: &str, text: &str) {
+        let shown = async { while !self.client().get(page).await.text().contains(text) {} };
+        let patience = std::time::Duration::from_secs(60);
+        tokio::time::timeout(patience, shown).await.unwrap_or_else(|_| panic!("{page} never said {text}"));
     }
 
     /// `kill -9`.
@@ -195,6 +203,36 @@ async fn it_stops_when_asked() {
 }
 
 #[tokio::test]
+async fn the_feeds_socket_of_a_killed_one_is_taken_over_and_at_the_end_it_is_gone() {
+    let place = Place::new();
+    let socket = place.path("feed.sock");
+    let running = place.start();
+    running.shows("/readyz?verbose", "[+] feed: listens at ").await;
+    // Another one with a state of its own works, but has no feed.
+    let mut command = place.command();
+    command.env("DM_STATE_DIR", place.path("other"));
+    let other = Running::start(command);
+    other.shows("/readyz?verbose", "[-] feed: ").await;
+    assert!(other.client().get("/readyz?verbose").await.text().contains("in use by another decision maker"));
+    assert_eq!(other.client().post(INTENTS, &numbered(3, 7)).await.status, 200);
+    drop(other);
+    running.kill();
+    assert!(socket.exists(), "nobody was left to remove it");
+
+    let mut running = place.start();
+    running.shows("/readyz?verbose", "[+] feed: listens at ").await;
+    assert!(std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    kill_process(Pid::from_child(&running.child), Signal::TERM).unwrap();
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    assert!(!socket.exists());
+    let mut command = place.command();
+    command.env("DM_FEED_SOCKET", "off");
+    let running = Running::start(command);
+    running.shows("/readyz?verbose", "[+] scheduler: deliberately absent: the feed is off").await;
+    assert!(!socket.exists());
+}
+
+#[tokio::test]
 async fn the_old_name_of_the_command_and_the_flags_of_the_go_program_work() {
     let place = Place::new();
     fs::rename(place.path("dm_config.toml"), place.path("other.toml")).unwrap();
@@ -223,6 +261,7 @@ fn what_cannot_work_is_said_in_one_line() {
         ("DM_MTLS_ENABLE", "true", 78, "mtls.enable"),
         ("DM_LOGGING_LEVEL", "loud", 78, "logging.level"),
         ("DM_NODE_CGROUP_ROOT", "../kubepods", 78, "node.cgroup_root"),
+        ("DM_FEED_SOCKET", "feed.sock", 78, "feed.socket"),
         ("DM_STATE_DIR", file.as_str(), 73, file.as_str()),
         ("DM_STATE_DIR", "/proc/gthulhu", 73, "/proc/gthulhu"),
         ("DM_STATE_DIR", "/dev/shm", 77, "/dev/shm"),

@@ -84,7 +84,7 @@ fn broken_files_are_told_by_line_and_column_and_what_to_write() {
             &[
                 "2:27: `token.token_duration_hr` must be 1 to 8760",
                 "3:1: unknown key `log`; the sections of the file are `server`, `logging`, `token`, `mtls`, `state`, \
-                 `node`, `limits`, `strategies`, `metrics`, `daemon`",
+                 `node`, `limits`, `strategies`, `metrics`, `feed`, `daemon`",
                 &format!("5:8: `server.host` {ADDRESS}"),
                 "7:10: `mtls.enable` must be true or false, not the number 1",
                 "8:8: unknown key `token.x`; the keys of `token` are `enable`, `rsa_private_key_pem`, \

@@ -111,7 +111,7 @@ async fn every_other_route_needs_a_token() {
         let refused = rig.stranger().send(route.method().as_str(), route.path(), Some(b"{")).await;
         assert_eq!(refused.status, 401, "{} {}", route.method(), route.path());
     }
-    assert_eq!(guarded, 6);
+    assert_eq!(guarded, 7);
 }
 
 #[tokio::test]
@@ -125,6 +125,8 @@ async fn a_set_and_what_comes_of_it() {
     golden().check("strategies", &client.get(STRATEGIES).await);
     golden().check("strategies_leaders", &client.get(&format!("{STRATEGIES}?threads=false")).await);
     golden().check("strategies_bad_threads", &client.get(&format!("{STRATEGIES}?threads=some")).await);
+    golden().check("explain", &client.get("/api/v1/scheduling/explain?pid=50").await);
+    golden().check("explain_bad_pid", &client.get("/api/v1/scheduling/explain?pid=many").await);
     golden().check("pods_pids", &client.get("/api/v1/pods/pids").await);
     golden()
         .check("intents_delete_process", &client.delete(INTENTS, &json!({"podId": WEB, "pid": 50})).await);

@@ -10,12 +10,14 @@ use gthulhu_dm::{
     api::{self, App},
     auth::{Claims, Tokens},
     config::Token,
+    feed::{Feed, Running},
     metrics::Metrics,
     node::{Node, Options},
     state::StateFile,
 };
 use gthulhu_http::{
     keys::PrivateKey,
+    shutdown::{self, Trigger},
     testkit::{TestClient, TestServer, golden::Golden},
     time::unix_now,
     tokens::Signer,
@@ -40,11 +42,12 @@ pub(crate) struct Settings {
     pub(crate) accept_unnumbered: bool,
     pub(crate) accept_any_priority: bool,
     pub(crate) threads: bool,
+    pub(crate) feed: bool,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { accept_unnumbered: false, accept_any_priority: false, threads: true }
+        Settings { accept_unnumbered: false, accept_any_priority: false, threads: true, feed: false }
     }
 }
 
@@ -53,6 +56,13 @@ pub(crate) struct Rig {
     state: TempDir,
     server: TestServer,
     ended: oneshot::Receiver<()>,
+    feeding: Option<Feeding>,
+}
+
+/// A feed that listens, and what ends it.
+struct Feeding {
+    trigger: Trigger,
+    running: Running,
 }
 
 impl Rig {
@@ -62,8 +72,25 @@ impl Rig {
 
     pub(crate) fn start_with(tree: ProcTree, settings: Settings) -> Rig {
         let state = TempDir::new().unwrap();
-        let (server, ended) = serve(tree.path(), state.path(), settings);
-        Rig { tree, state, server, ended }
+        let (server, ended, feeding) = serve(tree.path(), state.path(), settings);
+        Rig { tree, state, server, ended, feeding }
+    }
+
+    /// With a feed at [`Rig::socket`].
+    pub(crate) fn feeding(tree: ProcTree) -> Rig {
+        Rig::start_with(tree, Settings { feed: true, ..Settings::default() })
+    }
+
+    /// Where the feed listens, if it does.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.state.path().join(SOCKET)
+    }
+
+    /// Asks the feed to stop and waits until it has.
+    pub(crate) async fn stop_feeding(&mut self) {
+        let Feeding { trigger, running } = self.feeding.take().unwrap();
+        trigger.fire();
+        running.end().await;
     }
 
     /// Where the state file is kept.
@@ -83,16 +110,23 @@ impl Rig {
 
     /// Stops the decision maker and starts another one with what is on disk.
     pub(crate) async fn restart(self) -> Rig {
-        let Rig { tree, state, server, ended } = self;
+        let Rig { tree, state, server, ended, .. } = self;
         server.stop().await;
         // The thread ends with the last handle to it, and only then is the state file free.
         let _ = ended.await;
-        let (server, ended) = serve(tree.path(), state.path(), Settings::default());
-        Rig { tree, state, server, ended }
+        let (server, ended, feeding) = serve(tree.path(), state.path(), Settings::default());
+        Rig { tree, state, server, ended, feeding }
     }
 }
 
-fn serve(proc_root: &Path, state: &Path, settings: Settings) -> (TestServer, oneshot::Receiver<()>) {
+/// The feed's socket, in the directory of the state.
+const SOCKET: &str = "feed.sock";
+
+fn serve(
+    proc_root: &Path,
+    state: &Path,
+    settings: Settings,
+) -> (TestServer, oneshot::Receiver<()>, Option<Feeding>) {
     let walk = WalkOptions { proc_root: proc_root.to_owned(), cgroup_root: None };
     let engine = Engine::new(Box::new(ProcWalk::new(walk).unwrap()), EngineOptions::default());
     let metrics = Metrics::new("node-1", true).unwrap();
@@ -104,15 +138,24 @@ fn serve(proc_root: &Path, state: &Path, settings: Settings) -> (TestServer, one
         accept_unnumbered: settings.accept_unnumbered,
     };
     let (node, ended) = Node::start(engine, file, kept, metrics.clone(), options).unwrap();
+    let (feed, feeding) = if settings.feed {
+        let (trigger, shutdown) = shutdown::pair();
+        let path = state.join(SOCKET);
+        let (feed, running) = Feed::start(Some(&path), node.held(), metrics.clone(), shutdown);
+        (feed, Some(Feeding { trigger, running }))
+    } else {
+        (Feed::off(), None)
+    };
     let app = App {
         node,
+        feed,
         tokens: Tokens::new(&KEY, &Token::default()),
         metrics,
         name: "node-1".to_owned(),
         limits: Limits { accept_any_priority: settings.accept_any_priority },
         threads: settings.threads,
     };
-    (TestServer::start(Arc::new(app), api::routes()), ended)
+    (TestServer::start(Arc::new(app), api::routes()), ended, feeding)
 }
 
 /// A token as the manager makes it.
