@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh build|test|vm|bench-sched: makes sure that what the verb needs is here. Root gets it installed; anybody else is
+# need.sh build|test|vm|demo|bench-sched: makes sure that what the verb needs is here. Root gets it installed; anybody else is
 # told exactly what is missing. Prints nothing when all is well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +17,7 @@ packages() {
     machine
     [ "$1" = vm ] && return
     scheduler
-    [ "$1" = bench-sched ] && return
+    case $1 in demo | bench-sched) return ;; esac
     command -v curl >/dev/null || echo "curl ca-certificates"
     command -v patch >/dev/null || echo patch
     # What the tests do to real programs: failing system calls, other clocks, another judge of certificates.
