@@ -54,7 +54,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(value) = HeaderValue::from_bytes(&value) else { return };
     let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
     let peer = ([127, 0, 0, 1], 1).into();
-    let head = Head::new(Method::GET, &"/".parse().expect("a path"), headers, peer);
+    let head = Head::new(Method::GET, "/".parse().expect("a path"), headers, peer);
     if let Bearer::Token(token) = head.bearer() {
         let (verifier, remembering) = &*VERIFIERS;
         let (plain, remembered) = (verifier.verify::<Value>(token), remembering.verify(token));

@@ -1,11 +1,9 @@
 //! What a request brings: its head, which a policy judges, and its body, which only an admitted request has read.
 
 mod percent;
+mod request_id;
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
@@ -15,20 +13,20 @@ use serde::de::DeserializeOwned;
 use crate::error::HttpError;
 use crate::json;
 
+pub use request_id::RequestId;
+
 /// Everything of a request but its body.
 #[derive(Clone, Debug)]
 pub struct Head {
     /// The method.
     pub method: Method,
-    /// The path as it was sent, still percent-encoded and without the query.
-    pub path: String,
     /// The headers.
     pub headers: HeaderMap,
     /// The other end of the connection.
     pub peer: SocketAddr,
-    /// What ties log lines to this request: the caller's `X-Request-ID` if it is at most 64 characters of
-    /// `A-Z a-z 0-9 . _ -`, else one of our own.
-    pub request_id: String,
+    /// What ties log lines to this request.
+    pub request_id: RequestId,
+    uri: Uri,
     params: Vec<(String, String)>,
     query: Vec<(String, String)>,
 }
@@ -46,10 +44,15 @@ pub enum Bearer<'a> {
 
 impl Head {
     /// A head as the server makes it; `uri` is the request target. Path parameters are added by the router.
-    pub fn new(method: Method, uri: &Uri, headers: HeaderMap, peer: SocketAddr) -> Head {
-        let request_id = request_id(&headers);
+    pub fn new(method: Method, uri: Uri, headers: HeaderMap, peer: SocketAddr) -> Head {
+        let request_id = RequestId::of(&headers);
         let query = uri.query().map(percent::query).unwrap_or_default();
-        Head { method, path: uri.path().to_owned(), headers, peer, request_id, params: Vec::new(), query }
+        Head { method, headers, peer, request_id, uri, params: Vec::new(), query }
+    }
+
+    /// The path as it was sent, still percent-encoded and without the query.
+    pub fn path(&self) -> &str {
+        self.uri.path()
     }
 
     pub(crate) fn set_params(&mut self, params: Vec<(String, String)>) {
@@ -126,19 +129,6 @@ pub(crate) fn decode_params<'a>(
     raw.map(|(name, value)| Some((name.to_owned(), percent::decode(value)?))).collect()
 }
 
-fn request_id(headers: &HeaderMap) -> String {
-    let sent = headers.get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or("");
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if !sent.is_empty() && sent.len() <= 64 && sent.chars().all(plain) { sent.to_owned() } else { own_id() }
-}
-
-/// An id that no other request of this process has and that other processes are unlikely to have. Not a secret.
-fn own_id() -> String {
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!("{:016x}-{:x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
-}
-
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
@@ -149,7 +139,7 @@ mod tests {
         let pairs = headers.iter().map(|(name, value)| {
             (header::HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())
         });
-        Head::new(Method::GET, &target.parse().unwrap(), pairs.collect(), "127.0.0.1:1".parse().unwrap())
+        Head::new(Method::GET, target.parse().unwrap(), pairs.collect(), "127.0.0.1:1".parse().unwrap())
     }
 
     #[test]
@@ -170,16 +160,6 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_request_id_is_taken_and_any_other_replaced() {
-        assert_eq!(head("/", &[("x-request-id", "a.B_9-")]).request_id, "a.B_9-");
-        for sent in ["", "a b", "a\u{e9}", "x".repeat(65).as_str()] {
-            let id = head("/", &[("x-request-id", sent)]).request_id;
-            assert!(id != sent && id.len() >= 18, "{sent}: {id}");
-        }
-        assert_ne!(head("/", &[]).request_id, head("/", &[]).request_id);
-    }
-
-    #[test]
     fn query_parameters_are_decoded_and_the_first_counts() {
         let head = head("/p?nodeIds=a%2Cb+c&x=1&x=2&verbose&off=false", &[]);
         assert_eq!(head.query("nodeIds"), Some("a,b c"));
@@ -190,7 +170,7 @@ mod tests {
             (head.flag("verbose"), head.flag("x"), head.flag("off"), head.flag("none")),
             (true, true, false, false)
         );
-        assert_eq!(head.path, "/p");
+        assert_eq!(head.path(), "/p");
     }
 
     #[test]

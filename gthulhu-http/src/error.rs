@@ -14,7 +14,7 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
-pub(crate) use render::Form;
+pub(crate) use render::{Form, wants_problem};
 
 /// What a handler or a policy answers when it does not answer with a [`Reply`](crate::reply::Reply).
 #[derive(Debug)]

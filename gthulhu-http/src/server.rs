@@ -1,13 +1,14 @@
 //! The listener: connections in, requests through their checks, replies out, and an end that finishes what began.
 //!
 //! ```text
-//! accept (room, back-off) -> connection (first byte, headers, idle) -> one task for each request:
+//! accept (room, back-off) -> connection (first byte, headers, idle) -> each request, in a task of its own if it waits:
 //!     framing -> route -> capacity -> policy -> body (limit, deadline) -> handler (deadline) -> reply, access line
 //! ```
 //!
 //! Nothing of a body is read before the policy has admitted the head, and no step waits without a deadline.
 
 mod access;
+mod answer;
 mod bind;
 mod bodies;
 mod body;
@@ -16,6 +17,7 @@ mod connection;
 mod connections;
 mod descriptors;
 mod framing;
+mod outline;
 mod request;
 mod stream;
 
@@ -47,7 +49,7 @@ struct Shared<A> {
     app: Arc<A>,
     router: Router<A>,
     limits: Limits,
-    in_flight: Semaphore,
+    in_flight: Arc<Semaphore>,
     slow_bodies: SlowBodies,
     shutdown: Shutdown,
 }
@@ -64,7 +66,7 @@ pub async fn serve<A: Send + Sync + 'static>(
     shutdown: Shutdown,
 ) {
     let most = descriptors::connections(limits.connections);
-    let in_flight = Semaphore::new(limits.in_flight as usize);
+    let in_flight = Arc::new(Semaphore::new(limits.in_flight as usize));
     // A slow body holds its connection: leave most of them to others.
     let slow_bodies = SlowBodies::new(limits.slow_bodies.min(most / 2), limits.slow_body_bytes);
     let shared = Arc::new(Shared { app, router, limits, in_flight, slow_bodies, shutdown });

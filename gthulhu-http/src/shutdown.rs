@@ -52,6 +52,15 @@ impl Shutdown {
     }
 }
 
+impl Shutdown {
+    /// Whether stopping was asked for: a look, for those who are woken by [`requested`](Shutdown::requested) among
+    /// other things.
+    pub(crate) fn is_requested(&self) -> bool {
+        // Nothing but the request ever changes the value; with the trigger gone the answer is an error.
+        self.0.has_changed().unwrap_or(true)
+    }
+}
+
 impl Trigger {
     /// Asks to stop. Asking twice is asking once.
     pub fn fire(&self) {
@@ -70,8 +79,10 @@ mod tests {
             let shutdown = shutdown.clone();
             async move { shutdown.requested().await }
         });
+        assert!(!shutdown.is_requested());
         trigger.fire();
         trigger.fire();
+        assert!(shutdown.is_requested() && shutdown.clone().is_requested());
         waiting.await.unwrap();
         shutdown.requested().await;
     }
@@ -80,6 +91,7 @@ mod tests {
     async fn a_lost_trigger_counts_as_asking() {
         let (trigger, shutdown) = pair();
         drop(trigger);
+        assert!(shutdown.is_requested());
         shutdown.requested().await;
     }
 }

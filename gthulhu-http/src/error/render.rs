@@ -2,31 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderValue};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{HttpError, Shape};
+use crate::call::RequestId;
 use crate::reply::Reply;
 
 /// RFC 9457.
 const PROBLEM: &str = "application/problem+json";
 
 /// What a request says about the form of its errors; kept while its head is with the handler.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
-    problem: bool,
-    request_id: String,
-}
-
-impl Form {
-    pub(crate) fn of(request: &HeaderMap, request_id: &str) -> Form {
-        Form { problem: wants_problem(request), request_id: request_id.to_owned() }
-    }
-
-    pub(crate) fn request_id(&self) -> &str {
-        &self.request_id
-    }
+    /// Whether problem details were asked for; see [`wants_problem`].
+    pub(crate) problem: bool,
+    /// The request, as the log names it.
+    pub(crate) request_id: RequestId,
 }
 
 impl HttpError {
@@ -86,10 +79,9 @@ struct RouterBody<'a> {
     message: &'a str,
 }
 
-/// Whether `Accept` names problem details and does not refuse them with `q=0`.
-fn wants_problem(request: &HeaderMap) -> bool {
-    let ranges = request.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    ranges.flat_map(|value| value.split(',')).any(|range| {
+/// Whether a value of `Accept` names problem details and does not refuse them with `q=0`.
+pub(crate) fn wants_problem(accept: &HeaderValue) -> bool {
+    accept.to_str().unwrap_or_default().split(',').any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let named = parts.next().is_some_and(|media| media.eq_ignore_ascii_case(PROBLEM));
         named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
@@ -100,14 +92,21 @@ fn wants_problem(request: &HeaderMap) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use http::HeaderMap;
+
     use super::*;
 
+    fn request_id(sent: &'static str) -> RequestId {
+        RequestId::of(&HeaderMap::from_iter([(
+            "x-request-id".parse().unwrap(),
+            HeaderValue::from_static(sent),
+        )]))
+    }
+
     fn body(error: HttpError, accept: Option<&'static str>) -> String {
-        let mut headers = HeaderMap::new();
-        if let Some(accept) = accept {
-            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-        }
-        String::from_utf8(error.into_reply(&Form::of(&headers, "r-1")).body().to_vec()).unwrap()
+        let problem = accept.is_some_and(|accept| wants_problem(&HeaderValue::from_static(accept)));
+        let reply = error.into_reply(&Form { problem, request_id: request_id("r-1") });
+        String::from_utf8(reply.body().to_vec()).unwrap()
     }
 
     #[test]
@@ -154,7 +153,7 @@ mod tests {
     fn retry_after_is_whole_seconds_and_never_zero() {
         for (millis, shown) in [(0, "1"), (1, "1"), (1_000, "1"), (1_001, "2"), (30_000, "30")] {
             let error = HttpError::unavailable("later", Duration::from_millis(millis));
-            let reply = error.into_reply(&Form::of(&HeaderMap::new(), ""));
+            let reply = error.into_reply(&Form { problem: false, request_id: request_id("r-1") });
             assert_eq!(reply.headers()[header::RETRY_AFTER], shown);
         }
     }

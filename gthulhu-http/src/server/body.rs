@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{self, HeaderMap};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use tokio::time::timeout;
@@ -13,16 +12,6 @@ use tokio::time::timeout;
 use super::bodies::SlowBodies;
 use super::request::{SOON, at_once};
 use crate::error::HttpError;
-
-/// Refuses a body that is packed: it would have to be unpacked to know its size.
-pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), HttpError> {
-    let plain = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
-        return Ok(());
-    }
-    let message = "a Content-Encoding is not supported";
-    Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).closing())
-}
 
 /// The whole body, of at most `limit` bytes. Ready when first polled if all of it has come already.
 pub(super) async fn read(

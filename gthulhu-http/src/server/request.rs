@@ -1,27 +1,28 @@
 //! One request through its checks, in the order in which they cost the server more.
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
-use http::{Request, Response, StatusCode, Uri, Version};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use tokio::sync::SemaphorePermit;
-use tokio::task::JoinError;
-use tokio::time::timeout;
+use http::{Request, StatusCode};
+use hyper::body::{Body, Incoming};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout_at;
 
 use super::access::AccessLine;
+use super::answer::Progress;
+use super::outline::Outline;
 use super::{Shared, body};
 use crate::call::{Call, Head};
 use crate::error::{Form, HttpError};
 use crate::reply::Reply;
-use crate::route::Route;
+use crate::route::{Admitted, Answer};
 use crate::router::Found;
 
 /// What is known of a request before it is looked at.
@@ -38,80 +39,103 @@ pub(super) enum Entry {
 /// When a caller who was refused for lack of capacity or time may try again.
 pub(super) const SOON: Duration = Duration::from_secs(1);
 
-/// What is wrong with a head that two readers could take for different requests, and what would be right.
-const AMBIGUOUS: &str = "the request can be read in more than one way; send one Content-Length or one \
-                         Transfer-Encoding: chunked, and end each line with CRLF";
+/// A place among the requests in flight, for routes that need one.
+type Place = Option<OwnedSemaphorePermit>;
 
-/// Answers in a task of its own: a panic stays in there, and work that has begun goes on when its caller goes away,
-/// until its deadline.
-pub(super) async fn answer<A: Send + Sync + 'static>(
-    shared: Arc<Shared<A>>,
+/// How far a request came without waiting.
+enum Begun {
+    Answered(Reply),
+    /// Its handler, or its body, has to be waited for.
+    Waiting(Answer, Place),
+}
+
+/// Answers a request; also says whether its connection is of no use afterwards.
+///
+/// What need not wait is done on the spot: most handlers have their reply at hand, and a task would cost more than
+/// they do. What waits goes on in a task of its own, so that work that has begun goes on when its caller goes away,
+/// until its deadline. Either way a panic is the end of this request and of nothing else.
+pub(super) fn answer<A: Send + Sync + 'static>(
+    shared: &Arc<Shared<A>>,
     peer: SocketAddr,
     entry: Entry,
     request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
+) -> (Progress, bool) {
     let (parts, body) = request.into_parts();
-    let first_look = first_look(entry, &parts.uri, &parts.headers, parts.version);
-    let head = Head::new(parts.method, &parts.uri, parts.headers, peer);
-    let form = Form::of(&head.headers, &head.request_id);
-    // Where the chunks end only hyper knows; the framing of what follows could not be watched.
-    let close = head.headers.contains_key(header::TRANSFER_ENCODING);
-    let work = tokio::spawn(within_deadline(shared, head, first_look, body, form.clone()));
-    let mut reply = work.await.unwrap_or_else(|error| panicked(error, &form));
-    if close {
-        reply = reply.header(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    let (status, headers, body) = reply.into_parts();
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
-}
-
-async fn within_deadline<A: Send + Sync + 'static>(
-    shared: Arc<Shared<A>>,
-    head: Head,
-    first_look: Result<(), HttpError>,
-    body: Incoming,
-    form: Form,
-) -> Reply {
+    let outline = Outline::of(&parts.headers, shared.limits.headers);
+    let first_look = outline.first_look(entry, &parts.uri, parts.version);
+    let head = Head::new(parts.method, parts.uri, parts.headers, peer);
+    let form = Form { problem: outline.problem, request_id: head.request_id };
     let mut line = AccessLine::start(&head);
-    let steps = async {
+    let begun = catch_unwind(AssertUnwindSafe(|| {
         first_look?;
-        checks_and_handler(&shared, head, body, &mut line).await
+        begin(shared, head, outline, body, &mut line)
+    }));
+    let progress = match begun {
+        Ok(Ok(Begun::Answered(reply))) => Progress::Made(finish(Ok(reply), line, &form)),
+        Ok(Ok(Begun::Waiting(work, place))) => {
+            let deadline = line.started() + shared.limits.request;
+            let task = async move {
+                let _place = place;
+                let late = |_| Err(HttpError::unavailable("the request took too long", SOON));
+                finish(timeout_at(deadline.into(), work).await.unwrap_or_else(late), line, &form)
+            };
+            Progress::Making(tokio::spawn(task), form)
+        }
+        Ok(Err(error)) => Progress::Made(finish(Err(error), line, &form)),
+        Err(panic) => {
+            drop(line);
+            Progress::Made(panicked(Some(panic), &form))
+        }
     };
-    let outcome = match timeout(shared.limits.request, steps).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(HttpError::unavailable("the request took too long", SOON)),
-    };
-    let reply = outcome.unwrap_or_else(|error| {
-        note(&error, &form);
-        error.into_reply(&form)
-    });
-    line.answered(reply.status());
-    reply
+    // Where the chunks end only hyper knows; the framing of what follows could not be watched.
+    (progress, outline.chunked)
 }
 
-async fn checks_and_handler<A: Send + Sync + 'static>(
-    shared: &Shared<A>,
+fn begin<A: Send + Sync + 'static>(
+    shared: &Arc<Shared<A>>,
     mut head: Head,
+    outline: Outline,
     body: Incoming,
     line: &mut AccessLine,
-) -> Result<Reply, HttpError> {
-    let route = match shared.router.find(&head.method, &head.path) {
+) -> Result<Begun, HttpError> {
+    let route = match shared.router.find(&head.method, head.path()) {
         Found::Route(route, params) => {
             head.set_params(params);
             route
         }
-        Found::Options(methods) => return Ok(Reply::bare(StatusCode::NO_CONTENT).allow(&methods)),
+        Found::Options(methods) => {
+            return Ok(Begun::Answered(Reply::bare(StatusCode::NO_CONTENT).allow(&methods)));
+        }
         Found::OtherMethods(methods) => return Err(HttpError::no_method(methods)),
         Found::Nothing => return Err(HttpError::no_route()),
     };
     line.routed(route.path());
-    let place = place(shared, route)?;
+    let place = place(shared, route.is_counted())?;
     let admitted = route.admit(&shared.app, &head)?;
-    body::check_coding(&head.headers)?;
-    let limit = route.own_body_limit().unwrap_or(shared.limits.body_bytes);
+    outline.check_coding()?;
+    if !body.is_end_stream() {
+        // hyper reads it when this has returned.
+        let limit = route.own_body_limit().unwrap_or(shared.limits.body_bytes);
+        let work = with_body(Arc::clone(shared), admitted, head, body, limit, place);
+        return Ok(Begun::Waiting(Box::pin(work), None));
+    }
+    let mut work = admitted(Arc::clone(&shared.app), Call { head, body: Bytes::new() });
+    // If it waits it is asked again in its task, and wakes that.
+    match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome.map(Begun::Answered),
+        Poll::Pending => Ok(Begun::Waiting(work, place)),
+    }
+}
+
+async fn with_body<A: Send + Sync + 'static>(
+    shared: Arc<Shared<A>>,
+    admitted: Admitted<A>,
+    head: Head,
+    body: Incoming,
+    limit: usize,
+    place: Place,
+) -> Result<Reply, HttpError> {
+    let counted = place.is_some();
     let mut body = pin!(body::read(body, limit, shared.limits.body, &shared.slow_bodies));
     let (_place, body) = if let Some(body) = at_once(body.as_mut()).await {
         (place, body?)
@@ -119,15 +143,15 @@ async fn checks_and_handler<A: Send + Sync + 'static>(
         // Who lets us wait for his body does not take a place from those who could be answered meanwhile.
         drop(place);
         let body = body.await?;
-        (self::place(shared, route)?, body)
+        (self::place(&shared, counted)?, body)
     };
     admitted(Arc::clone(&shared.app), Call { head, body }).await
 }
 
-/// A place among the requests in flight, for routes that need one.
-fn place<'s, A>(shared: &'s Shared<A>, route: &Route<A>) -> Result<Option<SemaphorePermit<'s>>, HttpError> {
+/// A place among the requests in flight, if one is needed.
+fn place<A>(shared: &Shared<A>, counted: bool) -> Result<Place, HttpError> {
     let full = |_| HttpError::unavailable("too many requests are in flight", SOON);
-    route.is_counted().then(|| shared.in_flight.try_acquire()).transpose().map_err(full)
+    counted.then(|| Arc::clone(&shared.in_flight).try_acquire_owned()).transpose().map_err(full)
 }
 
 /// What the future gives if it need not wait.
@@ -139,27 +163,20 @@ pub(super) async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Out
     .await
 }
 
-/// Refuses what needs no route: a head that two readers could take for different requests, or for requests to
-/// different hosts. The connection is of no use after any of them.
-fn first_look(entry: Entry, uri: &Uri, headers: &HeaderMap, version: Version) -> Result<(), HttpError> {
-    let refused = |message: &str| Err(HttpError::bad_request(message).closing());
-    match (entry, headers.get_all(header::HOST).iter().count()) {
-        (Entry::Ambiguous, _) => refused(AMBIGUOUS),
-        (Entry::Late, _) => Err(HttpError::unavailable("too many connections are open", SOON).closing()),
-        (Entry::Open, 0) if version == Version::HTTP_11 => refused("exactly one Host header is required"),
-        (Entry::Open, 2..) => refused("exactly one Host header is required"),
-        // A target with a host of its own is for proxies, and would be a second answer to which host is meant.
-        (Entry::Open, _) if uri.authority().is_some() || !uri.path().starts_with('/') => {
-            refused("the request target must be a path")
-        }
-        (Entry::Open, _) => Ok(()),
-    }
+/// The reply, noted in the log.
+fn finish(outcome: Result<Reply, HttpError>, mut line: AccessLine, form: &Form) -> Reply {
+    let reply = outcome.unwrap_or_else(|error| {
+        note(&error, form);
+        error.into_reply(form)
+    });
+    line.answered(reply.status());
+    reply
 }
 
 /// What failed on our side is an error in the log; what a caller did wrong is of interest only when looking for it.
 fn note(error: &HttpError, form: &Form) {
     let causes = error.causes().unwrap_or_default();
-    let request_id = form.request_id();
+    let request_id = &*form.request_id;
     if error.status() == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(request_id, causes, "request failed");
     } else if !causes.is_empty() {
@@ -167,15 +184,16 @@ fn note(error: &HttpError, form: &Form) {
     }
 }
 
-fn panicked(error: JoinError, form: &Form) -> Reply {
-    let text = error.try_into_panic().map_or_else(
-        |_| "the task was cancelled".to_owned(),
+/// The reply to a request whose work ended by a panic, or was cancelled if there is none.
+pub(super) fn panicked(panic: Option<Box<dyn Any + Send>>, form: &Form) -> Reply {
+    let text = panic.map_or_else(
+        || "the task was cancelled".to_owned(),
         |payload| match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
             (Some(text), _) => (*text).to_owned(),
             (None, Some(text)) => text.clone(),
             (None, None) => "no message".to_owned(),
         },
     );
-    tracing::error!(request_id = form.request_id(), panic = text, "a handler panicked");
+    tracing::error!(request_id = &*form.request_id, panic = text, "a handler panicked");
     HttpError::internal(text).into_reply(form)
 }

@@ -82,7 +82,7 @@ pub(crate) fn routes() -> Vec<Route<App>> {
         Route::new(post.clone(), "/api/v1/echo", Public, echo, "Tells how long the body is."),
         Route::new(post, "/api/v1/bulk", Public, echo, "Takes more than others.").body_limit(4096),
         Route::new(get.clone(), "/api/v1/wait", Public, wait, "Waits to be released."),
-        Route::new(get.clone(), "/api/v1/panic", Public, panics, "Panics."),
+        Route::new(get.clone(), "/api/v1/panic", Public, panics, "Panics, at once or later."),
         Route::new(get.clone(), "/api/v1/broken", Public, broken, "Fails."),
         Route::new(get.clone(), "/api/v1/large", Public, large, "Answers at length."),
         Route::new(get, "/api/v1/stale", Public, stale, "Conflicts."),
@@ -120,6 +120,9 @@ async fn wait(app: Arc<App>, _grant: (), _: Call) -> Result<Reply, HttpError> {
 }
 
 async fn panics(_: Arc<App>, _grant: (), call: Call) -> Result<Reply, HttpError> {
+    if call.head.flag("later") {
+        tokio::task::yield_now().await;
+    }
     assert_ne!(call.head.method, Method::GET, "a mistake in a handler");
     Ok(Reply::done())
 }
