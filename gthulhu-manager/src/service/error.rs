@@ -64,7 +64,7 @@ pub enum ServiceError {
     SomeRolesNotFound,
     #[error("role {0} is built in: nobody changes or deletes it")]
     BuiltInRole(String),
-    #[error("role is held by {0} users")]
+    #[error("role is still held; users who hold it: {0}")]
     RoleInUse(usize),
     #[error("there must always be an administrator who can log in")]
     LastAdmin,

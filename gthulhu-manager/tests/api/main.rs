@@ -4,11 +4,17 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
 
 mod auth;
+mod clients;
 mod faults;
 mod intents;
+mod matrix;
 mod nodes;
 mod people;
 mod pods;
 mod rig;
+mod roles;
+mod sessions;
 mod strategies;
 mod system;
+mod types;
+mod users;

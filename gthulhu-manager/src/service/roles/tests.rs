@@ -134,7 +134,7 @@ fn a_role_that_is_held_or_built_in_stays() {
     give(&bed, "ann", "watchers");
     let delete =
         |id| bed.service.delete_role(&bed.admin(), "r-delete", id).map_err(|error| error.to_string());
-    assert_eq!(delete(id), Err("role is held by 1 users".into()));
+    assert_eq!(delete(id), Err("role is still held; users who hold it: 1".into()));
     bed.change_user("ann", |user| user.roles.clear());
     assert_eq!(delete(id), Ok(()));
     assert_eq!(bed.audit().pop().unwrap().verb, "role.delete");
