@@ -100,29 +100,31 @@ enum gth_source {
 
 /* task_ctx: the state of one thread; user space reads it by pidfd. */
 struct gth_task {
-	__u64 generation; /* at which the strategy below was looked up; 0 = never */
-	__u64 cgroup;     /* where it was then */
+	__u64 generation;  /* at which the strategy below was looked up; 0 = never */
+	__u64 cgroup;      /* where it was then */
 	__u64 rule_cgroup; /* whose rule decided, 0 = none */
-	char comm[GTH_COMM_LEN]; /* of the leader then, where the rule asks for it */
+	char comm[GTH_COMM_LEN]; /* of the leader then, where a rule concerns it */
 	struct gth_strategy strategy;
 	__u32 source; /* enum gth_source */
-	__u32 rule;
-	__u64 first_governed_ns; /* monotonic; 0 = never */
-	__u64 enqueues_governed;
-	__u64 enqueues_normal;
-	__u64 vtime;
-	__u64 budget_ns; /* wake budget left in this window */
-	__u64 budget_at;
-	__u64 started_at; /* on a CPU since; 0 = not running */
-	__u64 queued_at;  /* runnable since; 0 = not waiting */
-	__u64 ran_ns;     /* since it was last picked */
-	__u64 weight_cgroup; /* whose share the weight below is */
-	__u32 weight;        /* effective, 100 = normal */
-	__u32 flags;         /* private to the kernel side */
+	__u32 flags;  /* private to the kernel side, as is all from here but what has another word */
+	__u64 first_governed_ns; /* monotonic; 0 = never. For user space */
+	__u64 enqueues_governed; /* for user space */
+	__u64 enqueues_normal;   /* for user space */
+	__u64 vtime;             /* place in the order of the default class. For user space */
+	__s64 budget_ns;         /* wake budget left in this window. For user space */
+	__u64 budget_at;         /* start of that window */
+	__u64 started_at;        /* charged up to here; 0 = not running */
+	__u64 waiting_since;     /* 0 = not waiting */
+	__u64 granted_ns;        /* slice of this turn */
+	__u64 ran_ns;            /* of it */
+	__u64 group;             /* whose load counts this task, or did when it last ran; 0 = none */
+	__u32 weight;            /* with which */
+	__u32 share;             /* of the machine, when it was last charged: GTH_ONE is all of it */
 };
 _Static_assert(sizeof(struct gth_task) == 152, "gth_task");
 _Static_assert(__builtin_offsetof(struct gth_task, strategy) == 40, "gth_task.strategy");
 _Static_assert(__builtin_offsetof(struct gth_task, first_governed_ns) == 56, "gth_task.first_governed_ns");
+_Static_assert(__builtin_offsetof(struct gth_task, budget_ns) == 88, "gth_task.budget_ns");
 
 /* cg_counters: cgroup id of a rule -> this, for each CPU. */
 struct gth_cgroup_counters {
@@ -143,9 +145,9 @@ enum gth_counter {
 	GTH_FAILED_DISPATCHES,
 	GTH_EVENTS_LOST,
 	GTH_PREEMPTIONS,
-	GTH_TIMER_PREEMPTIONS,
+	GTH_GRADED_PREEMPTIONS,
 	GTH_LAG_PREEMPTIONS,
-	GTH_SLICE_CUTS,
+	GTH_TIMER_CUTS,
 	GTH_BUDGET_REFUSALS,
 	GTH_FLOOR_REFUSALS,
 	GTH_STALL_RESCUES,
@@ -157,25 +159,52 @@ enum gth_counter {
 	GTH_NR_COUNTERS,
 };
 
-/* waits: how long tasks waited for a CPU; bucket 0 is below 1 us, bucket n from 2^(n-1) us to 2^n us. */
+/* How long tasks waited for a CPU; bucket 0 is below 1 us, bucket n from 2^(n-1) us to 2^n us. */
 #define GTH_WAIT_BUCKETS 32
 enum gth_wait_class {
 	GTH_WAIT_GOVERNED,
 	GTH_WAIT_NORMAL,
 	GTH_NR_WAIT_CLASSES,
 };
-struct gth_waits {
-	__u64 bucket[GTH_WAIT_BUCKETS];
-};
-_Static_assert(sizeof(struct gth_waits) == 256, "gth_waits");
 
-/* gauges: one value, written by the kernel side. */
-struct gth_gauges {
-	__u64 queued;         /* tasks in our queues */
-	__u64 running;        /* CPUs that run a task */
-	__u64 online_cpus;
-	__u64 governed_tasks; /* threads whose last lookup gave a strategy */
+/* stats: one for each CPU. */
+struct gth_stats {
+	__u64 counter[GTH_NR_COUNTERS];
+	__u64 wait[GTH_NR_WAIT_CLASSES][GTH_WAIT_BUCKETS];
+	__s64 governed; /* threads that got a strategy on this CPU, less those that lost it here */
 };
-_Static_assert(sizeof(struct gth_gauges) == 32, "gth_gauges");
+_Static_assert(sizeof(struct gth_stats) == 8 * (GTH_NR_COUNTERS + 2 * GTH_WAIT_BUCKETS + 1), "gth_stats");
+
+/* cpu_ctx: one for each CPU. */
+struct gth_cpu {
+	__u32 rank;   /* of the running task; see enum gth_rank */
+	__u32 online; /* 0 or 1 */
+	__u32 taken;  /* 1 while a stronger class of the kernel runs here */
+	__u32 share;  /* of the running task */
+	__u64 picked_at;  /* when it began its turn */
+	__u64 vtime;      /* with which it began */
+	__u64 cut_at;     /* when the timer should end its turn; 0 = not set */
+	__u64 cut_turn;   /* picked_at of the turn that is meant */
+	__u64 window_at;  /* start of this window of the floor */
+	__u64 boosted_ns; /* in it, of tasks that jumped the queue */
+};
+_Static_assert(sizeof(struct gth_cpu) == 64, "gth_cpu");
+
+/* Order of strength of what runs on a CPU; a smaller number is never preempted by a larger one. */
+enum gth_rank {
+	GTH_RANK_KERNEL = 0, /* threads of the kernel that belong to one CPU */
+	/* 1 to 20: the priority */
+	GTH_RANK_NORMAL = 21,
+	GTH_RANK_IDLE = 22,
+};
+
+/* exit_info: why the scheduler ended; kind 0 = it has not. */
+struct gth_exit {
+	__u64 kind; /* enum scx_exit_kind of the running kernel */
+	__s64 code;
+	char reason[128];
+	char message[512];
+};
+_Static_assert(sizeof(struct gth_exit) == 656, "gth_exit");
 
 #endif

@@ -59,12 +59,12 @@ counters! {
     events_lost,
     /// Preemptions on wake-up by the latency class.
     preemptions,
-    /// Preemptions on wake-up, or by timer, for the graded class.
-    timer_preemptions,
+    /// Preemptions on wake-up by the graded class.
+    graded_preemptions,
     /// Preemptions on wake-up of the default class, by lag.
     lag_preemptions,
-    /// Slices below the tick that the timer ended.
-    slice_cuts,
+    /// Turns that a CPU's timer ended: for a task that woke up earlier, or with a slice below the tick.
+    timer_cuts,
     /// Preemptions refused because the task had used its wake budget.
     budget_refusals,
     /// Preemptions refused, or turns given away, because normal tasks had waited for their share of the CPU.
@@ -141,7 +141,8 @@ mod tests {
     #[test]
     fn the_names_are_those_of_the_kernel_side_in_its_order() {
         let header = include_str!("../bpf/intf.h");
-        let list = header.split("enum gth_counter {").nth(1).unwrap().split("GTH_NR_COUNTERS").next().unwrap();
+        let list =
+            header.split("enum gth_counter {").nth(1).unwrap().split("GTH_NR_COUNTERS").next().unwrap();
         let names: Vec<String> = list
             .split(',')
             .filter_map(|name| name.trim().strip_prefix("GTH_"))

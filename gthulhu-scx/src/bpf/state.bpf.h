@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What every feature stands on: the settings, the state of tasks and CPUs, the counters, and the queues.
+ */
+#ifndef GTH_STATE_H
+#define GTH_STATE_H
+
+#define MSEC 1000000ULL
+#define SEC_NS (1000 * MSEC)
+
+/* Settings, written by user space before loading. */
+const volatile __u64 default_slice_ns = 4 * MSEC;
+const volatile __u64 tick_ns = 4 * MSEC;
+const volatile __u32 nr_cpus = 1;
+const volatile bool honour_limits = true;
+
+/* User space counts it up when it has changed rules. In a map of its own, which user space may write whole. */
+volatile __u64 generation SEC(".data.publish") = 1;
+struct gth_exit exit_info SEC(".data.exit");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct gth_task);
+} task_ctx SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gth_cpu);
+} cpu_ctx SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gth_stats);
+} stats SEC(".maps");
+
+/*
+ * The queues. Tasks of the default order wait in SHARED, or in the queue of their CPU if they may run on no other;
+ * both are ordered by the same clock. Tasks that may jump the queue but cannot at once wait in BOOST.
+ */
+#define DSQ_SHARED (1ULL << 32)
+#define DSQ_BOOST ((1ULL << 32) + 1)
+#define DSQ_PINNED(cpu) ((__u64)(__u32)(cpu))
+#define DSQ_LIMIT(cgroup) ((1ULL << 33) + (cgroup))
+
+enum task_flags {
+	TASK_FRESH = 1 << 0,    /* never queued before */
+	TASK_BOOSTED = 1 << 1,  /* this turn was won by jumping the queue */
+	TASK_IN_ORDER = 1 << 2, /* this turn came by the default order */
+	TASK_GOVERNED = 1 << 3, /* counted as having a strategy */
+	TASK_LOADED = 1 << 4,   /* counted in the load of its group */
+};
+
+static __always_inline struct gth_task *task_of(struct task_struct *p)
+{
+	return bpf_task_storage_get(&task_ctx, p, NULL, 0);
+}
+
+static __always_inline struct gth_cpu *this_cpu(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpu_ctx, &zero);
+}
+
+static __always_inline struct gth_cpu *cpu_of(__s32 cpu)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_percpu_elem(&cpu_ctx, &zero, cpu);
+}
+
+static __always_inline void count(enum gth_counter which)
+{
+	__u32 zero = 0;
+	struct gth_stats *s = bpf_map_lookup_elem(&stats, &zero);
+
+	if (s && which < GTH_NR_COUNTERS)
+		s->counter[which]++;
+}
+
+/* Counters are of one CPU, but a program may interrupt another there: sums that must come out even are atomic. */
+static __always_inline void count_governed(__s64 change)
+{
+	__u32 zero = 0;
+	struct gth_stats *s = bpf_map_lookup_elem(&stats, &zero);
+
+	if (s)
+		__sync_fetch_and_add(&s->governed, change);
+}
+
+static __always_inline bool before(__u64 a, __u64 b)
+{
+	return (__s64)(a - b) < 0;
+}
+
+/* Clocks of two CPUs may differ a little: what seems to lie ahead has just happened. */
+static __always_inline __u64 since(__u64 then, __u64 now)
+{
+	return before(then, now) ? now - then : 0;
+}
+
+static __always_inline __u64 min_of(__u64 a, __u64 b)
+{
+	return a < b ? a : b;
+}
+
+static __always_inline __u64 max_of(__u64 a, __u64 b)
+{
+	return a > b ? a : b;
+}
+
+/* Whether a task may be put on a CPU: the kernel ends a scheduler that puts one where it may not be. */
+static __always_inline bool may_run_on(struct task_struct *p, __s32 cpu, const struct gth_cpu *c)
+{
+	if (cpu == scx_bpf_task_cpu(p))
+		return true;
+	return c->online && !p->migration_disabled && bpf_cpumask_test_cpu(cpu, p->cpus_ptr);
+}
+
+static __always_inline bool is_pinned(const struct task_struct *p)
+{
+	return p->nr_cpus_allowed == 1 || p->migration_disabled;
+}
+
+static __always_inline __u64 slice_of(const struct gth_task *t)
+{
+	return t->strategy.slice_ns ?: default_slice_ns;
+}
+
+static __always_inline bool is_governed(const struct gth_task *t)
+{
+	return t->flags & TASK_GOVERNED;
+}
+
+/* Strength of the work that a task does; see enum gth_rank. */
+static __always_inline __u32 rank_of(const struct gth_task *t)
+{
+	return is_governed(t) && t->strategy.priority ? t->strategy.priority : GTH_RANK_NORMAL;
+}
+
+static __always_inline bool in_latency_class(const struct gth_task *t)
+{
+	return rank_of(t) <= GTH_LATENCY_MAX;
+}
+
+#endif
