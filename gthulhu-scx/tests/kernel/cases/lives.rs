@@ -1,0 +1,147 @@
+//! What happens to the scheduler's process and to processes that it governs: deaths, stops, numbers given anew, CPUs that
+//! go, others who schedule.
+
+use std::fs;
+
+use gthulhu_probe::clock;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::world::{
+    Cpu, Helper, Other, Scheduler, Seen, Setting, World, attached, cgroup, comes_true, start_time, state,
+    until,
+};
+
+const SECOND: u64 = 1_000_000_000;
+
+fn chosen() -> serde_json::Value {
+    json!({"intents": [{"cgroupPath": "/chosen", "priority": 5}]})
+}
+
+/// Hogs with and without a strategy, so that there is something to disturb.
+fn load(world: &World) -> [Helper; 2] {
+    let (chosen, other) = (cgroup("chosen"), cgroup("other"));
+    [world.helper(&chosen, &["hog", "--threads", "2"]), world.helper(&other, &["hog", "--threads", "2"])]
+}
+
+/// Another process that gets the number of a governed one is not governed.
+pub(crate) fn pid_reuse(world: &mut World) {
+    let cgroup = cgroup("anywhere");
+    let mut first = world.puppet("first", &cgroup);
+    let pid = first.pid();
+    let entry = json!({"pid": pid, "startTime": start_time(pid), "priority": 7});
+    let scheduler = Scheduler::with(&json!({"intents": [entry]}));
+    scheduler.governs(&mut first);
+    drop(first);
+    let mut second = None;
+    until("the number is given anew", || {
+        // The kernel gives the next free number after this one.
+        fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).expect("root may set it");
+        let puppet = world.puppet("second", &cgroup);
+        let same = puppet.pid() == pid;
+        second = Some(puppet);
+        same
+    });
+    let mut second = second.expect("what was waited for");
+    second.wakes_up();
+    let seen = scheduler.sees(pid).expect("it has just run");
+    assert_eq!((seen.is_governed(), seen.enqueues_governed), (false, 0), "{seen:?}");
+    until("the entry is told as gone", || scheduler.status().pids_gone == 1);
+    scheduler.stops();
+}
+
+/// The process dies by SIGKILL: the kernel's own scheduler is back within a second, every time.
+pub(crate) fn kill_nine(world: &mut World) {
+    let _load = load(world);
+    for round in 1..=if world.long { 20 } else { 3 } {
+        let mut scheduler = Scheduler::with(&chosen());
+        assert!(scheduler.runs());
+        scheduler.signal(Signal::KILL);
+        let killed = clock::now();
+        assert!(
+            comes_true(SECOND, || state() == "disabled"),
+            "round {round}: still {} after a second",
+            state()
+        );
+        println!("round {round}: back after {} ms", (clock::now() - killed) / 1_000_000);
+        assert_eq!(scheduler.end().code, None, "it died by the signal");
+    }
+}
+
+/// The process is stopped: strategies go on to act, for new threads too.
+pub(crate) fn stopped(world: &mut World) {
+    let _load = load(world);
+    let cgroup = cgroup("chosen");
+    let mut puppet = world.puppet("chosen", &cgroup);
+    let scheduler = Scheduler::with(&chosen());
+    scheduler.governs(&mut puppet);
+    let before = scheduler.counts(&cgroup);
+    scheduler.signal(Signal::STOP);
+    let worker = puppet.makes("thread");
+    let child = puppet.makes("child");
+    let seconds = if world.long { 60 } else { 5 };
+    puppet.does(&format!("pulse {}", seconds * 1000));
+    assert_eq!((state().as_str(), attached().is_empty()), ("enabled", false), "it stays attached");
+    scheduler.signal(Signal::CONT);
+    for task in [worker, child] {
+        let seen = scheduler.sees(task).expect("it has run for seconds");
+        assert!(seen.was_always_governed(), "{seen:?}");
+    }
+    let after = scheduler.counts(&cgroup);
+    assert_eq!(after.enqueues_normal, before.enqueues_normal);
+    assert!(after.enqueues_governed > before.enqueues_governed + 100);
+    scheduler.stops();
+}
+
+/// An administrator takes the scheduler away by SysRq-S: it stays away, and the process says so.
+pub(crate) fn sysrq(world: &mut World) {
+    let mut scheduler = Scheduler::with(&chosen());
+    fs::write("/proc/sysrq-trigger", "S").expect("root may");
+    until("the kernel's own scheduler is back", || state() == "disabled");
+    until("it says what happened", || scheduler.status().state == gthulhu_scx::status::State::Removed);
+    let seconds = if world.long { 120 } else { 10 };
+    assert!(!comes_true(seconds * SECOND, || state() != "disabled"), "it attached itself again");
+    assert!(scheduler.runs(), "it goes on without scheduling");
+    let status = scheduler.status();
+    assert!(status.next_attempt_seconds.is_some_and(|left| left > 300), "{status:?}");
+    scheduler.signal(Signal::TERM);
+    assert_eq!(scheduler.end().code, Some(0));
+}
+
+/// Somebody else's scheduler is attached: it is named and left in peace.
+pub(crate) fn other_scheduler(_: &mut World) {
+    let other = Other::attaches();
+    let mut scheduler = Scheduler::start(Setting::default(), &chosen());
+    assert!(comes_true(60 * SECOND, || !scheduler.runs()), "it neither ends nor attaches");
+    let end = scheduler.end();
+    assert_eq!(end.code, Some(75), "{}", end.said);
+    assert!(end.said.contains(Other::NAME), "{}", end.said);
+    assert_eq!((state().as_str(), attached().as_str()), ("enabled", Other::NAME));
+    drop(other);
+    until("the other one is gone", || state() == "disabled");
+    // And the other way round: who comes second is refused by the kernel, and nothing happens to the first.
+    let scheduler = Scheduler::with(&chosen());
+    scheduler.stops();
+}
+
+/// CPUs go and come: the scheduler goes on, or is back at once, and knows how many there are.
+pub(crate) fn hotplug(world: &mut World) {
+    let _load = load(world);
+    let cpu = Cpu::number(1);
+    let mut puppet = world.puppet("chosen", &cgroup("chosen"));
+    let mut scheduler = Scheduler::with(&chosen());
+    scheduler.governs(&mut puppet);
+    let online = |scheduler: &Scheduler| scheduler.stats().counters.metrics.nr_online_cpus;
+    assert_eq!(online(&scheduler), 2);
+    for _ in 0..if world.long { 20 } else { 2 } {
+        cpu.goes();
+        until("it is attached on one CPU", || state() == "enabled" && online(&scheduler) == 1);
+        scheduler.governs(&mut puppet);
+        cpu.comes();
+        until("it is attached on two CPUs", || state() == "enabled" && online(&scheduler) == 2);
+        scheduler.governs(&mut puppet);
+    }
+    assert!(scheduler.runs());
+    assert_eq!(scheduler.status().failures, 0, "a CPU that goes is no failure");
+    scheduler.stops();
+}

@@ -1,0 +1,108 @@
+//! Who is meant: by cgroup, by pod, by name, by number; and no longer.
+
+use serde_json::json;
+
+use crate::world::{Puppet, Scheduler, Seen, World, cgroup, container, start_time, until};
+
+const POD: &str = "20da609e-6973-4463-a1e3-1b0b4f33cb1e";
+
+/// Not one enqueue without a strategy, as long as it was looked at.
+fn is_left_alone(scheduler: &Scheduler, puppet: &mut Puppet) {
+    puppet.wakes_up();
+    let seen = scheduler.sees(puppet.pid()).expect("it has just run");
+    assert_eq!((seen.is_governed(), seen.enqueues_governed), (false, 0), "{seen:?}");
+}
+
+/// A cgroup's path means every process in it and below, and nobody else.
+pub(crate) fn by_cgroup(world: &mut World) {
+    // A cgroup has processes or cgroups in it, not both.
+    let (inside, below, elsewhere) = (cgroup("chosen/near"), cgroup("chosen/far/away"), cgroup("elsewhere"));
+    // One is there before the scheduler, and one comes after.
+    let mut early = world.puppet("early", &inside);
+    let mut other = world.puppet("other", &elsewhere);
+    let intents = json!({"intents": [{"cgroupPath": "/chosen", "priority": 5, "executionTime": 3_000_000}]});
+    let scheduler = Scheduler::with(&intents);
+
+    let seen = scheduler.governs(&mut early);
+    assert_eq!((seen.source.as_str(), seen.priority, seen.slice_ns), ("cgroup", 5, 3_000_000));
+    let mut late = world.puppet("late", &below);
+    assert!(scheduler.governs(&mut late).enqueues_governed > 0);
+    is_left_alone(&scheduler, &mut other);
+    let counts = scheduler.counts(&cgroup("chosen"));
+    assert!(counts.enqueues_governed > 0 && counts.enqueues_normal == 0, "{counts:?}");
+    scheduler.stops();
+}
+
+/// A pod's uid means its containers, those that are made later too, and no other pod's.
+pub(crate) fn by_pod(world: &mut World) {
+    let mut early = world.puppet("early", &container(POD, 'a'));
+    let stranger = container("5e2f3f34-6b0a-4f5b-8a8d-0d1a3c1f9b77", 'a');
+    let mut other = world.puppet("other", &stranger);
+    let scheduler = Scheduler::with(&json!({"intents": [{"podID": POD, "priority": 3}]}));
+
+    assert_eq!(scheduler.governs(&mut early).priority, 3);
+    let mut late = world.puppet("late", &container(POD, 'b'));
+    scheduler.governs(&mut late);
+    is_left_alone(&scheduler, &mut other);
+    scheduler.stops();
+}
+
+/// A pattern means the processes of those names.
+pub(crate) fn by_regex(world: &mut World) {
+    let container = container(POD, 'a');
+    let (mut nginx, mut other) = (world.puppet("nginx", &container), world.puppet("sidecar", &container));
+    let intents = json!({"intents": [{"podID": POD, "commandRegex": "^ngi.x$", "priority": 2}]});
+    let scheduler = Scheduler::with(&intents);
+
+    let seen = scheduler.governs(&mut nginx);
+    assert_eq!((seen.source.as_str(), seen.priority), ("verdict", 2));
+    is_left_alone(&scheduler, &mut other);
+    // A name that nobody has asked about until now.
+    let mut late = world.puppet("ngiNx", &container);
+    scheduler.governs(&mut late);
+    assert!(scheduler.status().verdicts > 0);
+    scheduler.stops();
+}
+
+/// A number means the process that has it and began then.
+pub(crate) fn by_pid(world: &mut World) {
+    let cgroup = cgroup("anywhere");
+    let (mut chosen, mut other) = (world.puppet("chosen", &cgroup), world.puppet("other", &cgroup));
+    let mut younger = world.puppet("younger", &cgroup);
+    let entry = |puppet: &Puppet, start| json!({"pid": puppet.pid(), "startTime": start, "priority": 7});
+    let scheduler = Scheduler::with(&json!({"intents": [
+        entry(&chosen, start_time(chosen.pid())),
+        entry(&younger, start_time(younger.pid()) - 1),
+    ]}));
+
+    let seen = scheduler.governs(&mut chosen);
+    assert_eq!((seen.source.as_str(), seen.priority), ("pid", 7));
+    is_left_alone(&scheduler, &mut other);
+    is_left_alone(&scheduler, &mut younger);
+    let worker = chosen.makes("thread");
+    chosen.wakes_up();
+    assert!(scheduler.sees(worker).expect("it runs").was_always_governed(), "threads follow their leader");
+    scheduler.stops();
+}
+
+/// What is taken away acts no longer, and what is changed acts as changed.
+pub(crate) fn removal(world: &mut World) {
+    let cgroup = cgroup("chosen");
+    let mut puppet = world.puppet("chosen", &cgroup);
+    let worker = puppet.makes("thread");
+    let intents = |priority| json!({"intents": [{"cgroupPath": "/chosen", "priority": priority}]});
+    let scheduler = Scheduler::with(&intents(9));
+    assert_eq!(scheduler.governs(&mut puppet).priority, 9);
+
+    scheduler.gets(&intents(4));
+    until("the new priority holds", || scheduler.governs(&mut puppet).priority == 4);
+    scheduler.gets(&json!({"intents": []}));
+    let before = scheduler.leaves_alone(&mut puppet);
+    puppet.wakes_up();
+    let after = scheduler.sees(puppet.pid()).expect("it has just run");
+    assert_eq!(after.enqueues_governed, before.enqueues_governed);
+    assert!(after.enqueues > before.enqueues);
+    assert!(!scheduler.sees(worker).expect("it runs").is_governed(), "its threads as well");
+    assert!(scheduler.stats().cgroups.is_empty());
+    scheduler.stops();
+}

@@ -1,0 +1,129 @@
+//! Much, and hostile: strategies by the ten thousands, values off the scale, forks without end, hogs that want it all.
+
+use std::process::{Command, Stdio};
+
+use gthulhu_probe::{clock, cpu_time};
+use serde_json::{Value, json};
+
+use crate::world::{Helper, Scheduler, World, attached, cgroup, container, run, until};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A hundred thousand strategies, of which two mean somebody who is here.
+pub(crate) fn many_strategies(world: &mut World) {
+    const MANY: u32 = 100_000;
+    let uid = |number: u32| format!("00000000-0000-4000-8000-{number:012x}");
+    let mut first = world.puppet("first", &container(&uid(1), 'a'));
+    let mut last = world.puppet("last", &container(&uid(MANY), 'a'));
+    let intents: Vec<Value> =
+        (1..=MANY).map(|number| json!({"podID": uid(number), "priority": 1 + number % 20})).collect();
+    let scheduler = Scheduler::with(&json!({"intents": intents}));
+    assert_eq!(scheduler.governs(&mut first).priority, 2);
+    assert_eq!(scheduler.governs(&mut last).priority, 1);
+    let status = scheduler.status();
+    assert_eq!((status.intents.entries, status.refused), (MANY as usize, 0));
+    // One more, and one fewer: both are still noticed.
+    let mut other = world.puppet("other", &container(&uid(MANY + 1), 'a'));
+    let mut intents = intents;
+    intents[0] = json!({"podID": uid(MANY + 1), "priority": 9});
+    scheduler.gets(&json!({"intents": intents}));
+    assert_eq!(scheduler.governs(&mut other).priority, 9);
+    scheduler.leaves_alone(&mut first);
+    scheduler.stops();
+}
+
+/// What is off the scale is refused with the rule, and what held before stays; what is at its ends does no harm.
+pub(crate) fn hostile_values(world: &mut World) {
+    let cgroup = cgroup("chosen");
+    let mut puppet = world.puppet("chosen", &cgroup);
+    let entry = |priority: Value, slice: Value| json!({"intents": [{"cgroupPath": "/chosen", "priority": priority, "executionTime": slice}]});
+    let mut scheduler = Scheduler::with(&entry(json!(5), json!(0)));
+    scheduler.governs(&mut puppet);
+    for (priority, slice) in [
+        (json!(-1), json!(0)),
+        (json!(21), json!(0)),
+        (json!(1_000_000_000), json!(0)),
+        (json!(u64::MAX), json!(0)),
+        (json!(5), json!(-1)),
+        (json!(5), json!(u64::MAX)),
+        (json!("5"), json!(0)),
+        (json!(1.5), json!(0)),
+    ] {
+        scheduler.gets(&entry(priority.clone(), slice.clone()));
+        until("the file is refused", || scheduler.status().intents.error.is_some());
+        assert_eq!(scheduler.governs(&mut puppet).priority, 5, "after {priority} {slice}");
+        scheduler.gets(&entry(json!(5), json!(0)));
+        until("a good file is taken again", || scheduler.status().intents.error.is_none());
+    }
+    let _load = [world.helper(&cgroup, &["hog", "--threads", "2"]), normal_hogs(world, 2)];
+    for (priority, slice) in [(0, 1), (1, 1), (20, 1), (1, i64::MAX / 2), (20, 1_000_000_000_000), (0, 0)] {
+        scheduler.gets(&entry(json!(priority), json!(slice)));
+        until("it is taken or refused", || {
+            let status = scheduler.status();
+            status.intents.error.is_some() || scheduler.governs(&mut puppet).priority == priority
+        });
+        puppet.does("pulse 200");
+        assert!(scheduler.runs() && !attached().is_empty(), "with priority {priority} and slice {slice}");
+    }
+    scheduler.stops();
+}
+
+fn normal_hogs(world: &World, threads: u32) -> Helper {
+    world.helper(&cgroup("normal"), &["hog", "--threads", &threads.to_string()])
+}
+
+/// A governed pod that forks without end: every child is governed, others get their share, nothing is thrown out.
+pub(crate) fn fork_storm(world: &mut World) {
+    let cgroup = cgroup("chosen");
+    let mut sentinel = world.puppet("sentinel", &cgroup);
+    let mut scheduler = Scheduler::with(&json!({"intents": [{"cgroupPath": "/chosen", "priority": 1}]}));
+    scheduler.governs(&mut sentinel);
+    let hog = normal_hogs(world, 2);
+    let begun = clock::now();
+    // Three of them, each with children that end at once and grandchildren that compute a little first.
+    let script = "echo $$ >$0/cgroup.procs; while :; do (: & for i in 1 2 3; do :; done &) & wait; done";
+    let storm: Vec<Helper> = (0..3)
+        .map(|_| {
+            let mut shell = Command::new("bash");
+            shell.args(["-c", script]).arg(&cgroup).stdin(Stdio::piped()).stdout(Stdio::piped());
+            Helper(shell.spawn().expect("there is a shell"))
+        })
+        .collect();
+    sentinel.does(&format!("pulse {}", if world.long { 60_000 } else { 5_000 }));
+    let (elapsed, got) = (clock::now() - begun, cpu_time::of_process(hog.pid()));
+    drop(storm);
+    assert!(scheduler.runs() && !attached().is_empty());
+    // Two CPUs; a tenth of them is far below the floor, and far above nothing.
+    assert!(got * 10 > elapsed * 2, "normal tasks got {} of {} ms", got / 1_000_000, elapsed * 2 / 1_000_000);
+    let counts = scheduler.counts(&cgroup);
+    assert!(counts.enqueues_governed > 100, "{counts:?}");
+    assert_eq!((counts.enqueues_normal, counts.enqueues_refused), (0, 0), "{counts:?}");
+    until("the storm's processes are forgotten", || scheduler.stats().counters.more["governed_tasks"] < 50);
+    scheduler.stops();
+}
+
+/// More hogs of the strongest priority than CPUs, pinned and not: normal tasks go on, and so does the scheduler.
+pub(crate) fn strong_hogs(world: &mut World) {
+    let cgroup = cgroup("chosen");
+    let mut scheduler = Scheduler::with(&json!({"intents": [{"cgroupPath": "/chosen", "priority": 1}]}));
+    let pin = |helper: Helper| {
+        let pid = helper.pid().to_string();
+        run("taskset", &["-a", "-c", "-p", "0", &pid]).expect("a task can be pinned");
+        helper
+    };
+    let _strong = [
+        world.helper(&cgroup, &["hog", "--threads", "4"]),
+        pin(world.helper(&cgroup, &["hog", "--threads", "2"])),
+    ];
+    let normal = normal_hogs(world, 2);
+    let pinned = pin(normal_hogs(world, 1));
+    let before = [normal.pid(), pinned.pid()].map(cpu_time::of_process);
+    clock::sleep(if world.long { 60 } else { 8 } * SECOND);
+    for (pid, before) in [normal.pid(), pinned.pid()].into_iter().zip(before) {
+        let got = cpu_time::of_process(pid) - before;
+        assert!(got > SECOND / 5, "a normal process got {} ms", got / 1_000_000);
+    }
+    assert!(scheduler.runs() && !attached().is_empty());
+    assert_eq!(scheduler.status().failures, 0);
+    scheduler.stops();
+}

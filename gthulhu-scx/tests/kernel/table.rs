@@ -1,0 +1,53 @@
+//! Every case by its name.
+
+use crate::cases::{growth, lives, refusals, selection, storms};
+use crate::world::World;
+
+/// A case: fails by panicking.
+pub(crate) struct Case {
+    /// Unique; `FAULTS.md` refers to it.
+    pub(crate) name: &'static str,
+    /// Runs only in the long form.
+    pub(crate) long: bool,
+    /// Words of alarm that the kernel may say during the case.
+    pub(crate) kernel_says: &'static [&'static str],
+    /// The case itself.
+    pub(crate) run: fn(&mut World),
+}
+
+const fn case(name: &'static str, run: fn(&mut World)) -> Case {
+    Case { name, long: false, kernel_says: &[], run }
+}
+
+impl Case {
+    const fn while_the_kernel_says(self, kernel_says: &'static [&'static str]) -> Case {
+        Case { kernel_says, ..self }
+    }
+}
+
+/// In the order in which they run.
+pub(crate) const CASES: &[Case] = &[
+    case("by_cgroup", selection::by_cgroup),
+    case("by_pod", selection::by_pod),
+    case("by_regex", selection::by_regex),
+    case("by_pid", selection::by_pid),
+    case("removal", selection::removal),
+    case("thread", growth::thread),
+    case("fork", growth::fork),
+    case("exec", growth::exec),
+    case("rename", growth::rename),
+    case("cgroup_move", growth::cgroup_move),
+    case("pid_reuse", lives::pid_reuse),
+    case("kill_nine", lives::kill_nine),
+    case("stopped", lives::stopped),
+    case("sysrq", lives::sysrq).while_the_kernel_says(&["disabled (disabled by sysrq-S)"]),
+    case("other_scheduler", lives::other_scheduler),
+    case("hotplug", lives::hotplug).while_the_kernel_says(&["hotplug"]),
+    case("many_strategies", storms::many_strategies),
+    case("hostile_values", storms::hostile_values),
+    case("fork_storm", storms::fork_storm),
+    case("strong_hogs", storms::strong_hogs),
+    case("verifier", refusals::verifier),
+    case("no_capability", refusals::no_capability),
+    case("no_boot", refusals::no_boot),
+];

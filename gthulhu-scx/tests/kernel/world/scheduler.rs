@@ -1,0 +1,194 @@
+//! The real program, started, asked and stopped as an operator would.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use gthulhu_lib::wire::feed::TaskInKernel;
+use gthulhu_scx::control::{self, Question};
+use gthulhu_scx::maps::CgroupCounters;
+use gthulhu_scx::stats::Stats;
+use gthulhu_scx::status::Status;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Puppet, Seen, World, run, state, until};
+
+/// What it writes.
+pub(crate) const LOG: &str = "/run/scheduler.log";
+const INTENTS: &str = "/run/intents.json";
+const SOCKET: &str = "/run/gthulhu/scx.sock";
+
+/// How it is started.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Setting {
+    /// Another program than the staged one.
+    pub(crate) program: Option<PathBuf>,
+    /// What it is started by, such as `setpriv` with its arguments.
+    pub(crate) by: Vec<String>,
+    /// Settings by their names in the environment.
+    pub(crate) settings: Vec<(&'static str, String)>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) code: Option<i32>,
+    /// All that it wrote.
+    pub(crate) said: String,
+}
+
+/// Killed with the value, if it still runs.
+pub(crate) struct Scheduler {
+    child: Child,
+    program: PathBuf,
+    socket: PathBuf,
+    intents: PathBuf,
+}
+
+impl Scheduler {
+    /// The staged program.
+    pub(crate) fn program() -> PathBuf {
+        World::stage().join("gthulhu-scx")
+    }
+
+    /// Attached, with these intents.
+    pub(crate) fn with(intents: &Value) -> Scheduler {
+        let mut scheduler = Scheduler::start(Setting::default(), intents);
+        scheduler.await_attached();
+        scheduler
+    }
+
+    /// Started, and not waited for.
+    pub(crate) fn start(setting: Setting, intents: &Value) -> Scheduler {
+        write_intents(Path::new(INTENTS), intents);
+        let program = setting.program.unwrap_or_else(Scheduler::program);
+        let mut words = setting.by;
+        words.push(program.display().to_string());
+        let log = File::create(LOG).expect("the guest's /run is writable");
+        let child = Command::new(&words[0])
+            .args(&words[1..])
+            .args(["run", "--intents", INTENTS])
+            .envs(setting.settings)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file can be opened twice"))
+            .stderr(log)
+            .spawn()
+            .expect("the scheduler can be started");
+        Scheduler { child, program: Scheduler::program(), socket: SOCKET.into(), intents: INTENTS.into() }
+    }
+
+    /// Waits until the kernel has it and it answers.
+    pub(crate) fn await_attached(&mut self) {
+        until("the scheduler is attached", || {
+            let ended = self.child.try_wait().expect("a child can be waited for");
+            assert!(ended.is_none(), "the scheduler ended instead of attaching: {ended:?}");
+            state() == "enabled" && self.socket.exists()
+        });
+    }
+
+    /// Replaces the file of intents; the scheduler notices by itself.
+    pub(crate) fn gets(&self, intents: &Value) {
+        write_intents(&self.intents, intents);
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The answer of `status --json`.
+    pub(crate) fn status(&self) -> Status {
+        self.asked("status")
+    }
+
+    /// The answer of `stats --json`.
+    pub(crate) fn stats(&self) -> Stats {
+        self.asked("stats")
+    }
+
+    fn asked<T: DeserializeOwned>(&self, verb: &str) -> T {
+        let said = run(&self.program.display().to_string(), &[verb, "--json"]);
+        serde_json::from_str(&said.expect("a running scheduler answers")).expect("the answer is JSON")
+    }
+
+    /// The counters of a cgroup with a rule, by its path from the root of the tree.
+    pub(crate) fn counts(&self, cgroup: &Path) -> CgroupCounters {
+        let path =
+            format!("/{}", cgroup.strip_prefix("/sys/fs/cgroup").expect("a cgroup's folder").display());
+        let stats = self.stats();
+        *stats.cgroups.get(&path).unwrap_or_else(|| panic!("{path} has no rule, only {:?}", stats.cgroups))
+    }
+
+    /// How the kernel side sees a task, by `explain`; `None` if it has not met it.
+    pub(crate) fn sees(&self, tid: u32) -> Option<TaskInKernel> {
+        // Over the socket: tests ask often, and starting a program takes an emulated machine long.
+        let answer = control::ask(&self.socket, Question::Explain { pid: tid }).ok()?;
+        serde_json::from_value(answer.get("task")?.clone()).ok()
+    }
+
+    /// Waits until the puppet has a strategy, and tells how the kernel side sees it.
+    pub(crate) fn governs(&self, puppet: &mut Puppet) -> TaskInKernel {
+        let mut seen = None;
+        until("the process has its strategy", || {
+            puppet.wakes_up();
+            seen = self.sees(puppet.pid()).filter(Seen::is_governed);
+            seen.is_some()
+        });
+        seen.expect("what was waited for")
+    }
+
+    /// Waits until the puppet has no strategy, and tells how the kernel side sees it.
+    pub(crate) fn leaves_alone(&self, puppet: &mut Puppet) -> TaskInKernel {
+        let mut seen = None;
+        until("the process has no strategy", || {
+            puppet.wakes_up();
+            seen = self.sees(puppet.pid()).filter(|seen| !seen.is_governed());
+            seen.is_some()
+        });
+        seen.expect("what was waited for")
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a child has a pid");
+        kill_process(pid, signal).expect("a child that was not waited for takes signals");
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_none()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> End {
+        let mut code = None;
+        until("the scheduler ends", || {
+            let status = self.child.try_wait().expect("a child can be waited for");
+            code = status.and_then(|status| status.code());
+            status.is_some()
+        });
+        End { code, said: fs::read_to_string(LOG).unwrap_or_default() }
+    }
+
+    /// Asks it to end; it leaves nothing attached.
+    pub(crate) fn stops(self) {
+        self.signal(Signal::TERM);
+        let end = self.end();
+        assert_eq!(end.code, Some(0), "a scheduler that is told to ends well");
+        until("the kernel's own scheduler is back", || state() == "disabled");
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn write_intents(file: &Path, intents: &Value) {
+    // Renamed into place, as editors do it: nobody reads half a file.
+    let new = file.with_extension("new");
+    fs::write(&new, intents.to_string()).expect("the guest's /run is writable");
+    fs::rename(&new, file).expect("a file can be renamed in its folder");
+}
