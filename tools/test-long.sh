@@ -14,7 +14,7 @@ stage() {
     shift
     printf '\n== %s\n' "$name"
     "$@" || { state=FAILED && failed=$((failed + 1)); }
-    stages+=("$(printf '%-10s %6d s  %s' "$name" $((SECONDS - begun)) "$state")")
+    stages+=("$(printf '%-12s %6d s  %s' "$name" $((SECONDS - begun)) "$state")")
 }
 
 stage damage env GTHULHU_FLIPS=100000 cargo test --quiet -p gthulhu-manager --lib damage -- --show-output
@@ -22,6 +22,8 @@ stage powercuts env GTHULHU_CUTS=100000 cargo test --quiet -p gthulhu-manager --
 stage kills env GTHULHU_KILLS=100 GTHULHU_FAULTS=1 cargo test --quiet -p gthulhu-manager -p gthulhu-dm --test crash -- --show-output
 stage hostile env GTHULHU_CROWD=9000 GTHULHU_PATIENCE=1 cargo test --quiet -p gthulhu-manager --test hostile -- --show-output
 stage reuse env GTHULHU_REUSES=10000 cargo test --quiet -p gthulhu-lib --test real_processes -- --show-output
+stage kernel env GTHULHU_SCX_LONG=1 cargo test --quiet --workspace --test kernel
+stage bench-sched gthulhu-scx/vm/bench.sh
 stage fuzz tools/fuzz.sh "${FUZZ_SECONDS:-3600}"
 
 printf '\n'

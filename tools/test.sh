@@ -39,7 +39,9 @@ stage format 10 cargo fmt --all --check
 stage clippy 120 cargo clippy --workspace --all-targets --quiet -- -D warnings
 stage deny 20 tools/deny.sh
 stage build 150 cargo build --workspace --all-targets --quiet
-stage tests 180 cargo test --workspace --lib --bins --tests --no-fail-fast --quiet -- --show-output
+# The cases of the kernel have a stage of their own.
+stage tests 180 env GTHULHU_SCX_KERNELS=none cargo test --workspace --lib --bins --tests --no-fail-fast --quiet -- --show-output
+stage kernel 180 cargo test --workspace --test kernel --quiet
 stage doctests 60 cargo test --workspace --doc --no-fail-fast --quiet
 stage fuzz 120 tools/fuzz.sh 20
 
