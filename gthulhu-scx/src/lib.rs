@@ -1,10 +1,37 @@
-//! The sched_ext scheduler: makes strategies true in the kernel.
+//! A sched_ext scheduler that makes strategies true in the kernel.
+//!
+//! ```text
+//!   intents: a file, or the decision maker's feed
+//!        | targets: pods, cgroups, processes
+//!        v
+//!     govern: engine + cgroup tree -> plan -> maps -> publish     (user space: says what is wanted)
+//!   ---------------------------------------------------------------------------------------------
+//!     bpf/: looks up each task's strategy at enqueue, decides     (kernel: the only one who decides)
+//! ```
+//!
+//! Every scheduling decision is made in the kernel. When this program is slow, stopped or dead, nothing is waited for:
+//! strategies stay as they were, and with its end the kernel's own scheduler works again.
+//!
+//! Where to look: what the loop asks of the kernel is [`machine`]; when it attaches again is [`supervise`]; what this machine must have is
+//! [`preflight`]; what a person asks is [`control`], [`status`], [`stats`] and [`explain`].
 
+pub mod ask;
+mod bpf;
 pub mod cgroups;
+pub mod cli;
 pub mod config;
+pub mod control;
+pub mod explain;
 pub mod feed;
+pub mod govern;
+pub mod inbox;
 pub mod intents_file;
+pub mod machine;
 pub mod maps;
 pub mod preflight;
+pub mod scheduler;
+pub mod privileges;
+pub mod stats;
+pub mod status;
 pub mod supervise;
 pub mod targets;
