@@ -13,6 +13,7 @@ pub mod api;
 pub mod assemble;
 pub mod cluster;
 pub mod config;
+pub mod control;
 pub mod domain;
 pub mod init;
 pub mod keyring;
@@ -23,6 +24,7 @@ pub mod service;
 mod start;
 pub mod store;
 pub mod tokens;
+pub mod verbs;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,8 +37,13 @@ use gthulhu_http::{server, shutdown};
 use gthulhu_lib::intent::Limits;
 use tokio::sync::watch;
 
+use api::App;
 use assemble::Parts;
+use config::Keys;
+use control::Controlled;
+use init::Layout;
 use service::{LoginLimits, Rules, STRATEGIES_PER_USER, Service};
+use store::audit::Head;
 
 /// Serves until SIGTERM or Ctrl-C; an error is the reason why it could not start or had to stop.
 pub async fn serve(files: FileArgs) -> Result<(), Exit> {
@@ -72,6 +79,8 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     let router = Router::new(api::routes()).map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
     let signals = shutdown::on_signals().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
     let (stop, stopping) = shutdown::pair();
+    let controlled = Arc::new(Operated { app: Arc::clone(&manager.app), keys: config.key, layout });
+    let control = start::control(&config.state.dir, controlled);
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "the manager listens");
 
     let watching = async {
@@ -86,9 +95,37 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     let serving =
         server::serve(listener, Arc::clone(&manager.app), router, ServerLimits::default(), stopping);
     let ((), failure) = tokio::join!(serving, watching);
+    drop(control);
     failure.map_or(Ok(()), |reason| {
         Err(Exit::new(exit::IO_ERROR, format!("the store failed and accepts nothing more: {reason}")))
     })
+}
+
+/// What an operator's commands work on.
+struct Operated {
+    app: Arc<App>,
+    keys: Keys,
+    layout: Layout,
+}
+
+impl Controlled for Operated {
+    fn reload_keys(&self) -> Result<String, String> {
+        let keys = keyring::load_user(&self.keys, &self.layout).map_err(|finding| finding.to_string())?;
+        self.app.tokens.replace(&keys);
+        let kids = self.app.tokens.kids().join(" ");
+        tracing::info!(kids, "the keys of users' tokens were read again; the first one signs");
+        Ok(kids)
+    }
+
+    fn copy(&self, to: &Path) -> Result<(), String> {
+        self.app.service.copy_store(to).map_err(|error| error.to_string())?;
+        tracing::info!(to = %to.display(), "the store was copied");
+        Ok(())
+    }
+
+    fn verify_trail(&self, known: Option<&Head>) -> Result<Head, String> {
+        self.app.service.verify_trail(known).map_err(|error| error.to_string())
+    }
 }
 
 /// Waits until the store has failed. What it holds in memory cannot be trusted then; a restart reads what is on disk.

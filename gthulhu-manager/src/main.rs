@@ -8,6 +8,7 @@ use gthulhu_http::exit;
 use gthulhu_http::settings::FileArgs;
 use gthulhu_http::settings::cli::{self, Verb};
 use gthulhu_manager::config::Config;
+use gthulhu_manager::verbs::{self, Operation};
 
 /// The manager of a cluster: keeps users, roles and strategies, watches pods, and pushes each node's decision maker the
 /// intents that are for it.
@@ -67,6 +68,8 @@ enum Command {
         dir: PathBuf,
     },
     #[command(flatten)]
+    Operation(Operation),
+    #[command(flatten)]
     Common(Verb),
 }
 
@@ -77,6 +80,9 @@ fn main() -> ExitCode {
         }
         Ok(Cli { command: Command::Init { dir } }) => {
             exit::run("gthulhu-manager", || gthulhu_manager::init_and_list(&dir))
+        }
+        Ok(Cli { command: Command::Operation(operation) }) => {
+            exit::run("gthulhu-manager", || verbs::run(&operation))
         }
         Ok(Cli { command: Command::Common(verb) }) => cli::run::<Config, Cli>(&verb),
         Err(code) => code,

@@ -20,6 +20,7 @@ mod intents;
 mod login;
 mod nodes;
 mod notes;
+mod offline;
 mod page;
 mod picture;
 pub mod ports;

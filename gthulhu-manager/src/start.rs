@@ -1,16 +1,19 @@
 //! The steps of the start, each ending in a value or in one line that says what to do.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use gthulhu_http::client::{Client, ClientOptions};
 use gthulhu_http::exit::{self, Exit};
 use gthulhu_http::settings::{self, FileArgs};
 use gthulhu_http::{files, logs};
+use tokio::task::JoinHandle;
 
 use crate::cluster::folder::{FolderCluster, FolderOptions};
 use crate::cluster::{Absent, Cluster};
 use crate::config::{Account, ClusterChoice, Config, Node};
+use crate::control::{Control, Controlled};
 use crate::init::{self, Layout};
 use crate::keyring::DmKey;
 use crate::nodes::client::{DmClient, Tokens};
@@ -97,6 +100,31 @@ pub(super) fn administrator(service: &Service, account: &Account, layout: &Layou
         tracing::info!(name, password = hint, "the first administrator was made; where his password is");
     }
     Ok(())
+}
+
+/// Answers an operator's commands until it is dropped. Without it the manager serves all the same.
+pub(super) fn control(dir: &Path, controlled: Arc<impl Controlled>) -> Option<AbortOnDrop> {
+    let control = match Control::bind(dir) {
+        Ok(control) => control,
+        Err(error) => {
+            tracing::warn!(%error, "no control socket: keys and backups need a restart");
+            return None;
+        }
+    };
+    // Keys that were changed since they were read have nobody to tell of it until now.
+    if let Err(error) = controlled.reload_keys() {
+        tracing::warn!(error, "the keys could not be read again");
+    }
+    Some(AbortOnDrop(tokio::spawn(control.serve(controlled))))
+}
+
+/// A task that ends with this.
+pub(super) struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The client for decision makers.

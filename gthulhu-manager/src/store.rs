@@ -11,12 +11,14 @@ mod batch;
 mod conformance;
 mod document;
 pub mod redb;
+mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use audit::{AuditEntry, AuditRecord};
 pub use batch::{Batch, Bookkeeping};
 pub use document::{Document, Key};
+pub use verify::{TrailError, verify_trail};
 
 /// Where the manager's documents live.
 pub trait Store: Send + Sync {
@@ -31,6 +33,12 @@ pub trait Store: Send + Sync {
 
     /// Up to `limit` audit records with a sequence number below `before`, newest first, as their stored bytes.
     fn audit_before(&self, before: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// Writes everything, as of one moment, into a new file: a copy that can be put in the place of this store. The
+    /// store goes on meanwhile, and whether or not this succeeds.
+    fn copy(&self, _to: &Path) -> Result<(), CopyError> {
+        Err(CopyError::Elsewhere)
+    }
 }
 
 /// All documents as of one moment.
@@ -59,6 +67,25 @@ pub enum CommitError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// No copy was made.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The copy could not be written.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store could not be read, or the copy not written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Copies of this store are made with the tools of its server.
+    #[error("copies of this store are made with the tools of its server")]
+    Elsewhere,
 }
 
 /// The store failed.

@@ -37,7 +37,7 @@ impl User {
 }
 
 /// What a user may do. On the wire and in the store this is a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub enum Status {
     /// 1: whatever his roles allow.

@@ -1,7 +1,10 @@
 //! Reading the audit trail.
 
+use std::path::Path;
+
 use super::{AuditRead, Granted, Service, ServiceError};
-use crate::store::AuditRecord;
+use crate::store::audit::Head;
+use crate::store::{AuditRecord, CopyError, TrailError, verify_trail};
 
 /// The most records that one request looks at, whatever it filters by; the next page goes on from there.
 const LOOKED_AT: usize = 10_000;
@@ -53,6 +56,16 @@ impl TrailFilter {
 }
 
 impl Service {
+    /// Follows the whole trail; see [`verify_trail`].
+    pub fn verify_trail(&self, known: Option<&Head>) -> Result<Head, TrailError> {
+        verify_trail(self.world.store(), known)
+    }
+
+    /// Writes a copy of the store; see [`crate::store::Store::copy`].
+    pub fn copy_store(&self, to: &Path) -> Result<(), CopyError> {
+        self.world.store().copy(to)
+    }
+
     /// The newest `limit` wanted records below the number `before`. There may be fewer although there are older ones:
     /// one call looks at so many and no more.
     pub fn trail(

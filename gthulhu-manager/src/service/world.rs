@@ -81,6 +81,11 @@ impl World {
         Err(ServiceError::Contended)
     }
 
+    /// The store, for what changes nothing.
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     /// Up to `limit` audit records below the number `before`, newest first.
     pub(super) fn audit_before(&self, before: u64, limit: usize) -> Result<Vec<AuditRecord>, ServiceError> {
         let stored = self.store.audit_before(before, limit).map_err(|error| self.failed(error))?;

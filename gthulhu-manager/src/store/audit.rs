@@ -25,7 +25,9 @@
 //! `before` and `after` have their members in bytewise order. The store sets `seq` and `prev` in the transaction that
 //! writes the record.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use gthulhu_lib::id::Id;
 use gthulhu_lib::intent::digest::hex;
@@ -85,6 +87,11 @@ pub struct Head {
     seq: u64,
     hash: String,
 }
+
+/// A text that is no end of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the end of a trail is written as its number, a colon, and 64 hexadecimal digits")]
+pub struct BadHead;
 
 /// Where a chain breaks.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -194,6 +201,11 @@ impl Head {
         Ok(Self { seq: record.seq, hash: hash(bytes) })
     }
 
+    /// The hash of the last record; zeros when there is none.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
     /// The sequence number of the last record; 0 when there is none.
     pub fn seq(&self) -> u64 {
         self.seq
@@ -230,6 +242,24 @@ impl Head {
         }
         *self = Self { seq: record.seq, hash: hash(bytes) };
         Ok(record)
+    }
+}
+
+/// `seq:hash`, to be written down somewhere else and compared later.
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+impl FromStr for Head {
+    type Err = BadHead;
+
+    fn from_str(text: &str) -> Result<Self, BadHead> {
+        let (seq, hash) = text.split_once(':').ok_or(BadHead)?;
+        let digits = hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let seq = seq.parse().ok().filter(|_| digits).ok_or(BadHead)?;
+        Ok(Self { seq, hash: hash.to_owned() })
     }
 }
 

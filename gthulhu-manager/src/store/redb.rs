@@ -4,6 +4,7 @@
 //! operation the store accepts nothing more: a sync that failed once may report success when tried again, without the
 //! data ever having reached the disk. The way out is to restart, which reads what really is there.
 
+mod copy;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
@@ -26,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{Database, ReadableDatabase};
 
-use super::{Batch, CommitError, Committed, OpenError, Snapshot, Store, StoreError};
+use super::{Batch, CommitError, Committed, CopyError, OpenError, Snapshot, Store, StoreError};
 
 /// A store in a redb file.
 pub struct RedbStore {
@@ -40,6 +41,11 @@ impl RedbStore {
     /// file is checked: one that was cut, changed from outside or written by a newer program is refused.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         open::open(path).map(|database| Self { database, poisoned: AtomicBool::new(false) })
+    }
+
+    /// Opens a copy to look at it: the file is checked and not changed.
+    pub fn look(path: &Path) -> Result<Self, OpenError> {
+        copy::look(path).map(|database| Self { database, poisoned: AtomicBool::new(false) })
     }
 
     /// Runs one operation, unless an earlier one failed. A conflict is an answer, not a failure.
@@ -79,6 +85,14 @@ impl Store for RedbStore {
 
     fn commit(&self, batch: &Batch) -> Result<Committed, CommitError> {
         self.guarded(|| self.write(batch))
+    }
+
+    fn copy(&self, to: &Path) -> Result<(), CopyError> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(StoreError::Poisoned.into());
+        }
+        let reading = self.database.begin_read().map_err(|error| StoreError::from(tables::failed(error)))?;
+        copy::copy(&reading, to)
     }
 
     fn audit(&self, after: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {

@@ -30,8 +30,7 @@ pub(super) fn open(path: &Path) -> Result<Database, OpenError> {
     checked(path, |builder| builder.open(path))
 }
 
-/// As [`open`], where the bytes are not those of the file at `path`.
-#[cfg(test)]
+/// As [`open`], where the bytes are not simply those of the file at `path`.
 pub(super) fn open_on(path: &Path, backend: impl redb::StorageBackend) -> Result<Database, OpenError> {
     checked(path, |builder| builder.create_with_backend(backend))
 }
@@ -103,7 +102,7 @@ fn link(fresh: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-fn beside(path: &Path) -> PathBuf {
+pub(super) fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{:016x}.new", u64::from_le_bytes(gthulhu_http::random::bytes())));
     path.with_file_name(name)

@@ -99,6 +99,27 @@ pub(super) fn audit_before(
     rows.take(limit).map(|row| row.map(|(_, bytes)| bytes.value().to_vec()).map_err(failed)).collect()
 }
 
+/// Writes everything that a reader sees into the empty store of `to`.
+pub(super) fn copy(from: &ReadTransaction, to: &WriteTransaction) -> Result<(), Failure> {
+    let (rows, mut meta) = (from.open_table(META).map_err(failed)?, to.open_table(META).map_err(failed)?);
+    for row in rows.iter().map_err(failed)? {
+        let (key, value) = row.map_err(failed)?;
+        meta.insert(key.value(), value.value()).map_err(failed)?;
+    }
+    let rows = from.open_table(DOCUMENTS).map_err(failed)?;
+    let mut documents = to.open_table(DOCUMENTS).map_err(failed)?;
+    for row in rows.iter().map_err(failed)? {
+        let (key, value) = row.map_err(failed)?;
+        documents.insert(key.value(), value.value()).map_err(failed)?;
+    }
+    let (rows, mut audit) = (from.open_table(AUDIT).map_err(failed)?, to.open_table(AUDIT).map_err(failed)?);
+    for row in rows.iter().map_err(failed)? {
+        let (seq, bytes) = row.map_err(failed)?;
+        audit.insert(seq.value(), bytes.value()).map_err(failed)?;
+    }
+    Ok(())
+}
+
 /// Applies a batch within the transaction. On an error the caller drops the transaction, and with it every change.
 pub(super) fn apply(transaction: &WriteTransaction, batch: &Batch) -> Result<Committed, CommitError> {
     let mut documents = transaction.open_table(DOCUMENTS).map_err(failed)?;
