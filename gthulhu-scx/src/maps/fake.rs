@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    CgroupCounters, CgroupRule, Comm, Counters, KernelMaps, MapsError, PidRule, TaskView, Verdict,
-};
+use super::{CgroupCounters, CgroupRule, Comm, Counters, KernelMaps, MapsError, PidRule, TaskView, Verdict};
 
 /// Holds what was put. `published` is what tasks would see: the state at the last publish.
 #[derive(Debug, Default)]
