@@ -9,6 +9,7 @@ mod counters;
 mod event;
 #[cfg(test)]
 pub(crate) mod fake;
+pub(crate) mod layout;
 
 use std::io;
 
