@@ -6,6 +6,32 @@ use gthulhu_http::testkit::golden::Golden;
 
 const HELP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/help");
 
+/// Every verb, and the program itself.
+const VERBS: [&str; 22] = [
+    "",
+    "serve",
+    "init",
+    "keys",
+    "keys rotate",
+    "keys retire",
+    "keys list",
+    "users",
+    "users create",
+    "users reset-password",
+    "users list",
+    "store",
+    "store backup",
+    "store verify",
+    "store restore",
+    "audit",
+    "audit verify",
+    "config",
+    "config check",
+    "config show",
+    "completions",
+    "man",
+];
+
 fn run(words: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gthulhu-manager"));
     let output = command.args(words).env_clear().output().unwrap();
@@ -14,7 +40,7 @@ fn run(words: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn every_verb_explains_itself() {
-    for verb in ["", "serve", "init", "config", "config check", "config show", "completions", "man"] {
+    for verb in VERBS {
         let words: Vec<&str> = verb.split_terminator(' ').chain(["--help"]).collect();
         let (code, help) = run(&words);
         assert_eq!(code, Some(0), "{verb}");
@@ -43,9 +69,15 @@ fn the_manual_has_a_page_for_every_verb() {
     let man = dir.path().join("man1");
     let (code, listed) = run(&["man", man.to_str().unwrap()]);
     assert_eq!(code, Some(0));
-    let verbs = ["-completions", "-config-check", "-config-show", "-config", "-init", "-man", "-serve", ""];
-    let pages = verbs.map(|verb| man.join(format!("gthulhu-manager{verb}.1")).display().to_string());
-    assert_eq!(listed.lines().collect::<Vec<_>>(), pages);
+    let page = |verb: &str| {
+        let name = format!("gthulhu-manager {verb}").trim_end().replace(' ', "-");
+        man.join(name + ".1").display().to_string()
+    };
+    let (mut pages, mut listed): (Vec<_>, Vec<_>) =
+        (VERBS.map(page).into(), listed.lines().map(str::to_owned).collect());
+    pages.sort();
+    listed.sort();
+    assert_eq!(listed, pages);
     let page = std::fs::read_to_string(man.join("gthulhu-manager.1")).unwrap();
     assert!(page.contains(".SH SYNOPSIS") && page.contains("Exit codes:"), "{page}");
 }

@@ -107,6 +107,20 @@ impl Place {
         command
     }
 
+    /// Runs an operator's command to its end: the lines it printed, or its exit code and why.
+    pub(crate) fn operate(&self, words: &[&str]) -> Result<Vec<String>, (i32, String)> {
+        let mut command = program(&[]);
+        command.args(words).arg("--config").arg(self.dir.path().join("manager.toml"));
+        let output = command.output().unwrap();
+        let (out, err) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        if output.status.success() {
+            return Ok(out.lines().map(str::to_owned).collect());
+        }
+        let reason = err.trim().strip_prefix("gthulhu-manager: ").unwrap_or(&err).to_owned();
+        Err((output.status.code().unwrap(), reason))
+    }
+
     /// Starts it and returns at once.
     pub(crate) fn spawn(&self) -> Starting {
         self.spawn_behind(&[])
