@@ -114,9 +114,13 @@ pub struct WithToken;
 
 /// Proof that the caller showed a valid token, and who he says he is.
 #[derive(Debug)]
-pub struct Caller {
+pub struct Caller(Arc<Claims>);
+
+impl Caller {
     /// The `client_id` of the token; free text.
-    pub client_id: String,
+    pub fn client_id(&self) -> &str {
+        &self.0.client_id
+    }
 }
 
 impl<A: AsRef<Tokens>> Policy<A> for WithToken {
@@ -140,7 +144,7 @@ impl<A: AsRef<Tokens>> Policy<A> for WithToken {
         if claims.iss != ISSUER {
             return Err(invalid());
         }
-        Ok(Caller { client_id: claims.client_id })
+        Ok(Caller(claims))
     }
 }
 
@@ -192,7 +196,7 @@ mod tests {
         let pem = key.public().to_pem();
         let reply = exchange(&tokens, &request(&pem), "::1").unwrap();
         let claims = tokens.verifier.verify(&reply.token).unwrap();
-        assert_eq!(claims, Claims::new("cli", claims.iat, 3 * 3600));
+        assert_eq!(*claims, Claims::new("cli", claims.iat, 3 * 3600));
         assert!((before..=unix_now()).contains(&claims.iat));
         assert_eq!(reply.expired_at, claims.exp);
         let unnamed = TokenRequest { client_id: String::new(), ..request(&pem) };

@@ -38,7 +38,7 @@ pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Re
         intents = count,
         epoch = pair.map(|pair| pair.epoch),
         generation = pair.map(|pair| pair.generation),
-        client = caller.client_id,
+        client = caller.client_id(),
         "a set of intents was pushed"
     );
     Ok(Reply::done())
@@ -70,7 +70,7 @@ pub(super) async fn remove(app: Arc<App>, caller: Caller, call: Call) -> Result<
     };
     let shown = format!("{removal:?}");
     app.node.remove(removal).await.map_err(|error| refusal(error, failed))?;
-    tracing::info!(removal = shown, client = caller.client_id, "intents were removed");
+    tracing::info!(removal = shown, client = caller.client_id(), "intents were removed");
     Ok(Reply::done())
 }
 

@@ -7,7 +7,9 @@ use std::ops::Deref;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::header::HeaderMap;
+use http::header::{HeaderMap, HeaderName};
+
+static NAME: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id that is taken from a caller, in bytes.
 const MAX: usize = 64;
@@ -16,7 +18,7 @@ const MAX: usize = 64;
 /// else one of our own. It is used as the text that it is.
 #[derive(Clone, Copy)]
 pub struct RequestId {
-    /// ASCII up to `length`.
+    /// ASCII up to `length`, which is at most [`MAX`].
     text: [u8; MAX],
     length: usize,
 }
@@ -24,11 +26,13 @@ pub struct RequestId {
 impl RequestId {
     /// The id of a request with these headers.
     pub(crate) fn of(headers: &HeaderMap) -> RequestId {
-        let sent = headers.get("x-request-id").map_or(&b""[..], |value| value.as_bytes());
+        // Few headers come with a request: looking at each name is cheaper than asking the map.
+        let sent = headers.iter().find(|(name, _)| **name == NAME);
+        let sent = sent.map_or(&b""[..], |(_, value)| value.as_bytes());
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         if (1..=MAX).contains(&sent.len()) && sent.iter().all(plain) {
-            let mut id = RequestId::empty();
-            sent.iter().for_each(|&byte| id.push(byte));
+            let mut id = RequestId { text: [0; MAX], length: sent.len() };
+            id.text[..sent.len()].copy_from_slice(sent);
             id
         } else {
             RequestId::own()
@@ -38,34 +42,20 @@ impl RequestId {
     /// One that no other request of this process has and that other processes are unlikely to have: 16 hexadecimal
     /// digits for the process, `-`, and a number. Not a secret.
     fn own() -> RequestId {
-        static PROCESS: LazyLock<RequestId> = LazyLock::new(|| {
-            let mut id = RequestId::empty();
-            id.push_hex(RandomState::new().hash_one(0), 16);
-            id.push(b'-');
-            id
-        });
+        static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mut id = *PROCESS;
-        id.push_hex(count, (u64::BITS - count.leading_zeros()).div_ceil(4).max(1));
-        id
+        let mut text = [0; MAX];
+        text[..16].copy_from_slice(&hex(*PROCESS));
+        text[16] = b'-';
+        text[17..33].copy_from_slice(&hex(count));
+        RequestId { text, length: 33 }
     }
+}
 
-    fn empty() -> RequestId {
-        RequestId { text: [0; MAX], length: 0 }
-    }
-
-    /// The lowest `digits` hexadecimal digits of the number.
-    fn push_hex(&mut self, number: u64, digits: u32) {
-        for place in (0..digits).rev() {
-            self.push(b"0123456789abcdef"[(number >> (4 * place)) as usize & 0xf]);
-        }
-    }
-
-    fn push(&mut self, byte: u8) {
-        self.text[self.length] = byte;
-        self.length += 1;
-    }
+/// A number as 16 hexadecimal digits.
+fn hex(number: u64) -> [u8; 16] {
+    std::array::from_fn(|place| b"0123456789abcdef"[(number >> (60 - 4 * place)) as usize & 0xf])
 }
 
 impl Deref for RequestId {
@@ -101,7 +91,7 @@ mod tests {
             assert_eq!(&*id(sent), sent);
         }
         for sent in ["", "a b", "a\u{e9}", &"x".repeat(MAX + 1)] {
-            assert!(id(sent).len() >= 18, "{sent}: {:?}", id(sent));
+            assert_eq!(id(sent).len(), 33, "{sent}: {:?}", id(sent));
         }
     }
 
@@ -112,9 +102,6 @@ mod tests {
         let ((process, number), (same, _)) = (one.split_once('-').unwrap(), other.split_once('-').unwrap());
         assert!(process == same && process.len() == 16 && u64::from_str_radix(process, 16).is_ok());
         assert!(u64::from_str_radix(number, 16).is_ok(), "{number}");
-        let mut id = RequestId::empty();
-        id.push_hex(0x0f0, 3);
-        id.push_hex(u64::MAX, 16);
-        assert_eq!(&*id, "0f0ffffffffffffffff");
+        assert_eq!(&hex(0x0123_4567_89ab_cdef), b"0123456789abcdef");
     }
 }

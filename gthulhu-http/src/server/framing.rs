@@ -9,6 +9,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use memchr::memchr;
+
 /// What is longer than this cannot be the name of a header that matters here.
 const NAME_MAX: usize = b"transfer-encoding".len();
 /// The longest length in digits, and the carriage return after it.
@@ -115,7 +117,7 @@ impl Framing {
     }
 
     fn line(&mut self, bytes: &[u8]) -> usize {
-        let Some(end) = line_end(bytes) else { return bytes.len() };
+        let Some(end) = memchr(b'\n', bytes) else { return bytes.len() };
         let before = end.checked_sub(1).map_or(self.last, |before| bytes[before]);
         self.end_of_line(before, At::Name);
         end + 1
@@ -205,17 +207,6 @@ impl Framing {
         self.verdict.0.fetch_min(self.heads, Ordering::Relaxed);
         self.at = At::Over;
     }
-}
-
-/// Where the first line feed is. Most bytes of a head are a token, so this is made for long lines: a block's test is
-/// without branches, which the compiler turns into a few instructions for the whole block.
-fn line_end(bytes: &[u8]) -> Option<usize> {
-    const BLOCK: usize = 32;
-    let has_end = |block: &[u8; BLOCK]| block.iter().fold(false, |found, &byte| found | (byte == b'\n'));
-    let (blocks, _) = bytes.as_chunks::<BLOCK>();
-    let passed = blocks.iter().take_while(|block| !has_end(block)).count() * BLOCK;
-    let end = bytes[passed..].iter().position(|&byte| byte == b'\n')?;
-    Some(passed + end)
 }
 
 /// A length is digits and nothing else: no sign, no list, no space within.

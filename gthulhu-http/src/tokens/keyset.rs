@@ -2,6 +2,7 @@
 //! that key alone; so a key whose tokens shall end is taken out, and a new one is brought in before the old one goes.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use jsonwebtoken::decode_header;
 use serde::Serialize;
@@ -65,7 +66,7 @@ impl<C: DeserializeOwned + Clone> KeySet<C> {
         let header = decode_header(token).map_err(|error| refusal(error.kind()))?;
         let named = |(kid, _): &&(String, _)| header.kid.as_ref() == Some(kid);
         let (_, verifier) = self.verifiers.iter().find(named).ok_or(TokenError::UnknownKey)?;
-        verifier.verify(token)
+        verifier.verify(token).map(Arc::unwrap_or_clone)
     }
 
     /// The names of the keys; the first one signs.

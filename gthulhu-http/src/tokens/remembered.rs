@@ -8,9 +8,9 @@
 //! again stays until room is made, a digest that opens nothing. What is remembered is one verifier's and goes with it,
 //! so a new key starts from nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use serde::de::DeserializeOwned;
@@ -24,30 +24,31 @@ pub const TOKENS_MAX: usize = 256;
 /// A [`Verifier`] for claims of one type, with a memory.
 pub struct RememberingVerifier<C> {
     verifier: Verifier,
-    known: RwLock<HashMap<Fingerprint, Known<C>>>,
+    /// In order: a digest is as good as random, so comparing two ends at their first bytes.
+    known: RwLock<BTreeMap<Fingerprint, Known<C>>>,
 }
 
 /// The SHA-256 of a whole token.
 type Fingerprint = [u8; SHA256_OUTPUT_LEN];
 
 struct Known<C> {
-    claims: C,
+    claims: Arc<C>,
     /// When the token is good, in Unix seconds.
     good: RangeInclusive<u64>,
 }
 
-impl<C: DeserializeOwned + Clone> RememberingVerifier<C> {
+impl<C: DeserializeOwned> RememberingVerifier<C> {
     /// A verifier that remembers nothing yet.
     pub fn new(verifier: Verifier) -> Self {
         Self { verifier, known: RwLock::default() }
     }
 
     /// The claims of a good token: what [`Verifier::verify`] says, now.
-    pub fn verify(&self, token: &str) -> Result<C, TokenError> {
+    pub fn verify(&self, token: &str) -> Result<Arc<C>, TokenError> {
         self.verify_at(token, jsonwebtoken::get_current_timestamp())
     }
 
-    fn verify_at(&self, token: &str, now: u64) -> Result<C, TokenError> {
+    fn verify_at(&self, token: &str, now: u64) -> Result<Arc<C>, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
@@ -56,6 +57,7 @@ impl<C: DeserializeOwned + Clone> RememberingVerifier<C> {
             return Ok(claims);
         }
         let (claims, good) = self.verifier.verify_with_times::<C>(token)?;
+        let claims = Arc::new(claims);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= TOKENS_MAX {
             known.retain(|_, token| token.good.contains(&now));
@@ -63,16 +65,16 @@ impl<C: DeserializeOwned + Clone> RememberingVerifier<C> {
         if known.len() >= TOKENS_MAX {
             known.clear();
         }
-        known.insert(fingerprint, Known { claims: claims.clone(), good });
+        known.insert(fingerprint, Known { claims: Arc::clone(&claims), good });
         Ok(claims)
     }
 
     /// What is known of a token, if it is good now. An expired one is forgotten.
-    fn remembered(&self, fingerprint: &Fingerprint, now: u64) -> Option<C> {
+    fn remembered(&self, fingerprint: &Fingerprint, now: u64) -> Option<Arc<C>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let token = known.get(fingerprint)?;
         if token.good.contains(&now) {
-            return Some(token.claims.clone());
+            return Some(Arc::clone(&token.claims));
         }
         // One that is early, because the clock was set back, will be good again.
         let expired = now > *token.good.end();
@@ -178,7 +180,7 @@ mod tests {
         let mut known = verifier.known.write().unwrap();
         for number in known.len()..TOKENS_MAX {
             let fingerprint = fingerprint(&number.to_string());
-            known.insert(fingerprint, Known { claims: claims.clone(), good: 0..=u64::MAX });
+            known.insert(fingerprint, Known { claims: Arc::clone(&claims), good: 0..=u64::MAX });
         }
         drop(known);
         verifier.verify(&token("u2", 0)).unwrap();
