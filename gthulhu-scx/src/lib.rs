@@ -12,7 +12,8 @@
 //! Every scheduling decision is made in the kernel. When this program is slow, stopped or dead, nothing is waited for:
 //! strategies stay as they were, and with its end the kernel's own scheduler works again.
 //!
-//! Where to look: what the loop asks of the kernel is [`machine`]; when it attaches again is [`supervise`]; what this machine must have is
+//! Where to look: the life of the process is [`run`]; what it may ask of the kernel is [`machine`], which [`kernel`]
+//! answers with [`scheduler`] and [`maps`]; when it attaches again is [`supervise`]; what this machine must have is
 //! [`preflight`]; what a person asks is [`control`], [`status`], [`stats`] and [`explain`].
 
 pub mod ask;
@@ -26,11 +27,13 @@ pub mod feed;
 pub mod govern;
 pub mod inbox;
 pub mod intents_file;
+pub mod kernel;
 pub mod machine;
 pub mod maps;
 pub mod preflight;
-pub mod scheduler;
 pub mod privileges;
+pub mod run;
+pub mod scheduler;
 pub mod stats;
 pub mod status;
 pub mod supervise;
