@@ -5,14 +5,28 @@ use std::sync::Arc;
 use gthulhu_http::call::{Call, Head};
 use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
+use gthulhu_http::route::Route;
+use http::Method;
 use serde::Serialize;
 
 use super::App;
+use super::policy::Permitted;
 use crate::service::{AuditRead, Granted, PAGE_ROWS_MAX, TrailFilter};
 use crate::store::AuditRecord;
 
 /// Records of one answer, unless asked for otherwise.
 const ROWS: usize = 100;
+
+/// The audit trail.
+pub(super) fn routes() -> Vec<Route<App>> {
+    vec![Route::new(
+        Method::GET,
+        "/api/v1/audit",
+        Permitted::<AuditRead>::new(),
+        list,
+        "Reads the audit trail, newest first; by actor, verb, object, requestId, from, since and until.",
+    )]
+}
 
 /// `GET /api/v1/audit`
 #[derive(Serialize)]
@@ -26,7 +40,7 @@ struct AuditReply {
 
 /// `GET /api/v1/audit`; `?actor=`, `?verb=`, `?object=`, `?requestId=`, `?from=`, `?since=`, `?until=`, `?limit=`,
 /// `?continue=`.
-pub(super) async fn list(app: Arc<App>, grant: Granted<AuditRead>, call: Call) -> Result<Reply, HttpError> {
+async fn list(app: Arc<App>, grant: Granted<AuditRead>, call: Call) -> Result<Reply, HttpError> {
     let text = |name: &str| call.query(name).map(str::to_owned);
     let filter = TrailFilter {
         actor: text("actor"),

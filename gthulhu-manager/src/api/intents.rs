@@ -5,23 +5,51 @@ use std::sync::Arc;
 use gthulhu_http::call::Call;
 use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
+use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
+use http::Method;
 
 use super::App;
 use super::bodies::{DeleteIntentsBody, IntentReply, IntentsReply};
 use super::lists::{page, whose};
+use super::policy::Permitted;
 use super::routes::{BAD_BODY, parse_id};
 use crate::service::{Granted, IntentDelete, IntentRead, ListedIntent};
 
+const INTENTS: &str = "/api/v1/intents";
+
+/// Intents.
+pub(super) fn routes() -> Vec<Route<App>> {
+    vec![
+        Route::new(
+            Method::GET,
+            "/api/v1/intents/self",
+            Permitted::<IntentRead>::new(),
+            list,
+            "Lists the intents of the caller's strategies; ?excluded=true those that were deleted, ?all=true everybody's.",
+        ),
+        Route::new(
+            Method::DELETE,
+            INTENTS,
+            Permitted::<IntentDelete>::new(),
+            delete,
+            "Excludes intents until their strategy is replaced or deleted, or their pod is gone.",
+        ),
+    ]
+}
+
 /// `GET /api/v1/intents/self`; with `?excluded=true` those that were deleted instead, with `?all=true` everybody's, for
 /// administrators.
-pub(super) async fn list(app: Arc<App>, grant: Granted<IntentRead>, call: Call) -> Result<Reply, HttpError> {
+async fn list(app: Arc<App>, grant: Granted<IntentRead>, call: Call) -> Result<Reply, HttpError> {
     let (whose, page) = (whose(&call.head), page(&call.head)?);
     let excluded = call.head.flag("excluded");
     let listed = app
-        .run(move |service| match excluded {
-            true => service.excluded_intents(&grant, whose, &page),
-            false => service.intents(&grant, whose, &page),
+        .run(move |service| {
+            if excluded {
+                service.excluded_intents(&grant, whose, &page)
+            } else {
+                service.intents(&grant, whose, &page)
+            }
         })
         .await?;
     let intents = listed.rows.into_iter().map(IntentReply::from).collect();
@@ -29,11 +57,7 @@ pub(super) async fn list(app: Arc<App>, grant: Granted<IntentRead>, call: Call) 
 }
 
 /// `DELETE /api/v1/intents`; with `?all=true` anybody's, for administrators.
-pub(super) async fn delete(
-    app: Arc<App>,
-    grant: Granted<IntentDelete>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn delete(app: Arc<App>, grant: Granted<IntentDelete>, call: Call) -> Result<Reply, HttpError> {
     let body: DeleteIntentsBody = call.json(BAD_BODY)?;
     if body.intent_ids.is_empty() {
         return Err(HttpError::bad_request("At least one intent ID is required"));

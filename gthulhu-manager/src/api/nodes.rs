@@ -5,15 +5,38 @@ use std::sync::Arc;
 use gthulhu_http::call::Call;
 use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
+use gthulhu_http::route::Route;
+use http::Method;
 
 use super::App;
 use super::bodies::{NodeReply, NodesReply};
 use super::lists::page;
+use super::policy::Permitted;
 use crate::cluster::{ClusterNode, NodeHealth};
 use crate::service::{Granted, PodPidRead};
 
+/// Nodes.
+pub(super) fn routes() -> Vec<Route<App>> {
+    vec![
+        Route::new(
+            Method::GET,
+            "/api/v1/nodes",
+            Permitted::<PodPidRead>::new(),
+            list,
+            "Lists the nodes and whether each is ready.",
+        ),
+        Route::new(
+            Method::GET,
+            "/api/v1/nodes/{nodeID}/pods/pids",
+            Permitted::<PodPidRead>::new(),
+            pods_pids,
+            "Asks a node for its pods and their processes.",
+        ),
+    ]
+}
+
 /// `GET /api/v1/nodes`
-pub(super) async fn list(app: Arc<App>, grant: Granted<PodPidRead>, call: Call) -> Result<Reply, HttpError> {
+async fn list(app: Arc<App>, grant: Granted<PodPidRead>, call: Call) -> Result<Reply, HttpError> {
     let listed = app.service.nodes(&grant, &page(&call.head)?);
     let reply = |node: ClusterNode| NodeReply { name: node.name, status: word(node.status) };
     let nodes = listed.rows.into_iter().map(reply).collect();
@@ -21,11 +44,7 @@ pub(super) async fn list(app: Arc<App>, grant: Granted<PodPidRead>, call: Call) 
 }
 
 /// `GET /api/v1/nodes/{nodeID}/pods/pids`; of pods beyond the caller's scope nothing is passed on.
-pub(super) async fn pods_pids(
-    app: Arc<App>,
-    grant: Granted<PodPidRead>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn pods_pids(app: Arc<App>, grant: Granted<PodPidRead>, call: Call) -> Result<Reply, HttpError> {
     let node = app.service.node(&grant, call.param("nodeID"))?;
     let mut answer = app.nodes.pods_pids(&node.name).await?;
     let uids: Vec<_> = answer.pods.iter().map(|pod| pod.pod_uid.as_str()).collect();

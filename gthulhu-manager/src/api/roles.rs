@@ -5,7 +5,9 @@ use std::sync::Arc;
 use gthulhu_http::call::Call;
 use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
+use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
+use http::Method;
 use http::header::LOCATION;
 
 use super::App;
@@ -14,25 +16,66 @@ use super::bodies::{
     RoleReply, RolesReply,
 };
 use super::lists::{or_null, page};
-use super::routes::{BAD_BODY, ROLES, parse_id};
+use super::policy::Permitted;
+use super::routes::{BAD_BODY, parse_id};
 use crate::domain::{Policy, Role};
 use crate::service::{
     Granted, PermissionRead, RoleChange, RoleCreate, RoleDelete, RoleInput, RoleRead, RoleUpdate,
 };
 
+/// Where roles live.
+const ROLES: &str = "/api/v1/roles";
+
+/// Roles and permissions.
+pub(super) fn routes() -> Vec<Route<App>> {
+    vec![
+        Route::new(
+            Method::GET,
+            ROLES,
+            Permitted::<RoleRead>::new(),
+            list,
+            "Lists roles and what each allows.",
+        ),
+        Route::new(
+            Method::POST,
+            ROLES,
+            Permitted::<RoleCreate>::new(),
+            create,
+            "Creates a role that allows no more than its creator may do; the id is in Location.",
+        ),
+        Route::new(
+            Method::PUT,
+            ROLES,
+            Permitted::<RoleUpdate>::new(),
+            update,
+            "Changes a role and revokes the tokens of those who hold it; what is absent stays.",
+        ),
+        Route::new(
+            Method::DELETE,
+            ROLES,
+            Permitted::<RoleDelete>::new(),
+            delete,
+            "Deletes a role that nobody holds.",
+        ),
+        Route::new(
+            Method::GET,
+            "/api/v1/permissions",
+            Permitted::<PermissionRead>::new(),
+            permissions,
+            "Lists what a role can allow.",
+        ),
+    ]
+}
+
 /// `GET /api/v1/roles`
-pub(super) async fn list(app: Arc<App>, grant: Granted<RoleRead>, call: Call) -> Result<Reply, HttpError> {
+async fn list(app: Arc<App>, grant: Granted<RoleRead>, call: Call) -> Result<Reply, HttpError> {
     let listed = app.service.roles(&grant, &page(&call.head)?);
     let roles = listed.rows.iter().map(|role| RoleReply::from(&role.value)).collect();
     Ok(Reply::data(&RolesReply { roles: or_null(roles), next: listed.next }))
 }
 
 /// `POST /api/v1/roles`
-pub(super) async fn create(
-    app: Arc<App>,
-    grant: Granted<RoleCreate>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn create(app: Arc<App>, grant: Granted<RoleCreate>, call: Call) -> Result<Reply, HttpError> {
     let body: NewRoleBody = call.json(BAD_BODY)?;
     let policies = policies("rolePolicies", body.policies)?;
     let input = RoleInput { name: body.name, description: body.description, policies };
@@ -41,11 +84,7 @@ pub(super) async fn create(
 }
 
 /// `PUT /api/v1/roles`
-pub(super) async fn update(
-    app: Arc<App>,
-    grant: Granted<RoleUpdate>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn update(app: Arc<App>, grant: Granted<RoleUpdate>, call: Call) -> Result<Reply, HttpError> {
     let body: RoleBody = call.json(BAD_BODY)?;
     let id = required(&body.id)?;
     let policies = body.policies.map(|listed| policies("rolePolicy", listed)).transpose()?;
@@ -55,11 +94,7 @@ pub(super) async fn update(
 }
 
 /// `DELETE /api/v1/roles`
-pub(super) async fn delete(
-    app: Arc<App>,
-    grant: Granted<RoleDelete>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn delete(app: Arc<App>, grant: Granted<RoleDelete>, call: Call) -> Result<Reply, HttpError> {
     let body: DeleteRoleBody = call.json(BAD_BODY)?;
     let id = required(&body.id)?;
     app.run(move |service| service.delete_role(&grant, &call.head.request_id, id)).await?;
@@ -67,11 +102,7 @@ pub(super) async fn delete(
 }
 
 /// `GET /api/v1/permissions`
-pub(super) async fn permissions(
-    app: Arc<App>,
-    grant: Granted<PermissionRead>,
-    _call: Call,
-) -> Result<Reply, HttpError> {
+async fn permissions(app: Arc<App>, grant: Granted<PermissionRead>, _call: Call) -> Result<Reply, HttpError> {
     let permissions = app.service.permissions(&grant).iter();
     let reply =
         |p: &crate::domain::Permission| PermissionReply { key: p.key(), description: p.description() };

@@ -5,24 +5,60 @@ use std::sync::Arc;
 use gthulhu_http::call::Call;
 use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
+use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
+use http::Method;
 use http::header::LOCATION;
 
 use super::App;
 use super::bodies::{DeleteStrategyBody, StrategiesReply, StrategyBody, StrategyReply, StrategyStatus};
 use super::lists::{page, whose};
-use super::routes::{BAD_BODY, STRATEGIES};
+use super::policy::Permitted;
+use super::routes::BAD_BODY;
 use crate::service::{
     Granted, ListedStrategy, StrategyCreate, StrategyDelete, StrategyInput, StrategyRead, StrategyUpdate,
     Whose,
 };
 
+/// Where strategies live; the `Location` of a new one is below it.
+const STRATEGIES: &str = "/api/v1/strategies";
+
+/// Strategies.
+pub(super) fn routes() -> Vec<Route<App>> {
+    vec![
+        Route::new(
+            Method::POST,
+            STRATEGIES,
+            Permitted::<StrategyCreate>::new(),
+            create,
+            "Creates a strategy; its id is in Location. ?allowEmpty=true stores it although no pod matches.",
+        ),
+        Route::new(
+            Method::PUT,
+            STRATEGIES,
+            Permitted::<StrategyUpdate>::new(),
+            update,
+            "Replaces one of the caller's strategies; an absent field is its zero value.",
+        ),
+        Route::new(
+            Method::DELETE,
+            STRATEGIES,
+            Permitted::<StrategyDelete>::new(),
+            delete,
+            "Deletes one of the caller's strategies and its intents; ?all=true, for administrators, anybody's.",
+        ),
+        Route::new(
+            Method::GET,
+            "/api/v1/strategies/self",
+            Permitted::<StrategyRead>::new(),
+            list,
+            "Lists the caller's strategies and how far each has come; ?all=true, for administrators, everybody's.",
+        ),
+    ]
+}
+
 /// `POST /api/v1/strategies`; with `?allowEmpty=true` also when no pod matches yet.
-pub(super) async fn create(
-    app: Arc<App>,
-    grant: Granted<StrategyCreate>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn create(app: Arc<App>, grant: Granted<StrategyCreate>, call: Call) -> Result<Reply, HttpError> {
     let body: StrategyBody = call.json(BAD_BODY)?;
     let allow_empty = call.head.flag("allowEmpty");
     let id = app
@@ -32,11 +68,7 @@ pub(super) async fn create(
 }
 
 /// `PUT /api/v1/strategies`; with `?allowEmpty=true` also when no pod matches now.
-pub(super) async fn update(
-    app: Arc<App>,
-    grant: Granted<StrategyUpdate>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn update(app: Arc<App>, grant: Granted<StrategyUpdate>, call: Call) -> Result<Reply, HttpError> {
     let body: StrategyBody = call.json(BAD_BODY)?;
     let id = required(&body.strategy_id)?;
     let allow_empty = call.head.flag("allowEmpty");
@@ -48,11 +80,7 @@ pub(super) async fn update(
 }
 
 /// `GET /api/v1/strategies/self`; with `?all=true` everybody's, for administrators.
-pub(super) async fn list(
-    app: Arc<App>,
-    grant: Granted<StrategyRead>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn list(app: Arc<App>, grant: Granted<StrategyRead>, call: Call) -> Result<Reply, HttpError> {
     let (whose, page) = (whose(&call.head), page(&call.head)?);
     let listed = app.run(move |service| service.strategies(&grant, whose, &page)).await?;
     let reply = |listed: ListedStrategy| {
@@ -66,11 +94,7 @@ pub(super) async fn list(
 }
 
 /// `DELETE /api/v1/strategies`; with `?all=true` anybody's, for administrators.
-pub(super) async fn delete(
-    app: Arc<App>,
-    grant: Granted<StrategyDelete>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn delete(app: Arc<App>, grant: Granted<StrategyDelete>, call: Call) -> Result<Reply, HttpError> {
     let body: DeleteStrategyBody = call.json(BAD_BODY)?;
     let id = required(&body.strategy_id)?;
     let whose = whose(&call.head);

@@ -5,30 +5,73 @@ use std::sync::Arc;
 use gthulhu_http::call::Call;
 use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
+use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
-use http::StatusCode;
 use http::header::LOCATION;
+use http::{Method, StatusCode};
 
-use super::App;
 use super::bodies::{NewUserBody, ResetBody, UserBody, UserReply, UsersReply};
 use super::lists::{or_null, page};
-use super::routes::{BAD_BODY, USERS};
+use super::policy::{Permitted, Session};
+use super::routes::BAD_BODY;
+use super::{App, auth};
 use crate::domain::{Status, User};
 use crate::service::{Granted, UserChange, UserCreate, UserPasswordReset, UserPermissionUpdate, UserRead};
 
+/// Where users live.
+const USERS: &str = "/api/v1/users";
+
+/// Users, and what each does with himself.
+pub(super) fn routes() -> Vec<Route<App>> {
+    vec![
+        Route::new(Method::GET, "/api/v1/users/self", Session, auth::profile, "Shows the caller."),
+        Route::new(
+            Method::PUT,
+            "/api/v1/users/self/password",
+            Session,
+            auth::change_password,
+            "Changes the caller's password and revokes the caller's tokens.",
+        ),
+        Route::new(
+            Method::GET,
+            USERS,
+            Permitted::<UserRead>::new(),
+            list,
+            "Lists users, oldest first; ?limit= and ?continue= by pages, as in every list.",
+        ),
+        Route::new(
+            Method::POST,
+            USERS,
+            Permitted::<UserCreate>::new(),
+            create,
+            "Creates a user without roles, who must change this password; the id is in Location.",
+        ),
+        Route::new(
+            Method::PUT,
+            "/api/v1/users/password",
+            Permitted::<UserPasswordReset>::new(),
+            reset_password,
+            "Gives a user another password, which must be changed, and revokes the user's tokens.",
+        ),
+        Route::new(
+            Method::PUT,
+            "/api/v1/users/permissions",
+            Permitted::<UserPermissionUpdate>::new(),
+            change,
+            "Changes a user's roles and status and revokes the user's tokens; what is absent stays.",
+        ),
+    ]
+}
+
 /// `GET /api/v1/users`
-pub(super) async fn list(app: Arc<App>, grant: Granted<UserRead>, call: Call) -> Result<Reply, HttpError> {
+async fn list(app: Arc<App>, grant: Granted<UserRead>, call: Call) -> Result<Reply, HttpError> {
     let listed = app.service.users(&grant, &page(&call.head)?);
     let users = listed.rows.iter().map(|user| UserReply::from(&user.value)).collect();
     Ok(Reply::data(&UsersReply { users: or_null(users), next: listed.next }))
 }
 
 /// `POST /api/v1/users`
-pub(super) async fn create(
-    app: Arc<App>,
-    grant: Granted<UserCreate>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn create(app: Arc<App>, grant: Granted<UserCreate>, call: Call) -> Result<Reply, HttpError> {
     let body: NewUserBody = call.json(BAD_BODY)?;
     let create = move |service: &crate::service::Service| {
         service.create_user(&grant, &call.head.request_id, &body.username, &body.password)
@@ -38,7 +81,7 @@ pub(super) async fn create(
 }
 
 /// `PUT /api/v1/users/password`
-pub(super) async fn reset_password(
+async fn reset_password(
     app: Arc<App>,
     grant: Granted<UserPasswordReset>,
     call: Call,
@@ -51,11 +94,7 @@ pub(super) async fn reset_password(
 }
 
 /// `PUT /api/v1/users/permissions`
-pub(super) async fn change(
-    app: Arc<App>,
-    grant: Granted<UserPermissionUpdate>,
-    call: Call,
-) -> Result<Reply, HttpError> {
+async fn change(app: Arc<App>, grant: Granted<UserPermissionUpdate>, call: Call) -> Result<Reply, HttpError> {
     let body: UserBody = call.json(BAD_BODY)?;
     let id = user_id(&body.user_id)?;
     let status = body.status.map(|number| Status::try_from(i64::from(number))).transpose();

@@ -23,7 +23,7 @@ impl Service {
         if grant.covers("", None) {
             return uids.iter().map(ToString::to_string).collect();
         }
-        let (view, asked) = (self.cluster.view(), HashSet::<&str>::from_iter(uids.iter().copied()));
+        let (view, asked) = (self.cluster.view(), uids.iter().copied().collect::<HashSet<&str>>());
         let seen = view.pods.iter().filter(|pod| asked.contains(pod.uid.as_str()));
         let within = |namespace: &String| grant.covers("", Some(slice::from_ref(namespace)));
         seen.filter(|pod| within(&pod.namespace)).map(|pod| pod.uid.clone()).collect()

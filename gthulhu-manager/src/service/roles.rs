@@ -167,10 +167,10 @@ fn holders<'s>(state: &'s State, role: &str) -> impl Iterator<Item = &'s Arc<Sto
 /// The role, unless it is built in.
 fn changeable(state: &State, id: Id) -> Result<&Stored<Role>, ServiceError> {
     let stored = state.roles.get(&id).ok_or(ServiceError::NoSuchRole)?;
-    match stored.value.is_built_in() {
-        true => Err(ServiceError::BuiltInRole(stored.value.name.clone())),
-        false => Ok(stored),
+    if stored.value.is_built_in() {
+        return Err(ServiceError::BuiltInRole(stored.value.name.clone()));
     }
+    Ok(stored)
 }
 
 fn check_free(state: &State, name: &str) -> Result<(), ServiceError> {

@@ -1,5 +1,7 @@
 //! Who there is in every test: put into the store before the manager reads it.
 
+use std::sync::LazyLock;
+
 use gthulhu_lib::id::Id;
 use gthulhu_manager::domain::{PasswordHash, Permission, Policy, Role, Status, User};
 use gthulhu_manager::store::audit::Origin;
@@ -23,9 +25,11 @@ pub(crate) const FRANK: &str = "65f0c0ffee65f0c0ffee000f";
 /// One whom nobody knows.
 pub(crate) const NOBODY: &str = "65f0c0ffee65f0c0ffee0000";
 
+/// Made once: it takes long.
+static HASH: LazyLock<PasswordHash> = LazyLock::new(|| PasswordHash::new(PASSWORD));
+
 /// Puts them into an empty store.
 pub(crate) fn settle(store: &dyn Store) {
-    let hash = PasswordHash::new(PASSWORD);
     let mut scoped = Role::admin("65f0c0ffee65f0c0ffee0020".parse().unwrap(), 0);
     scoped.name = "prod-admin".into();
     let in_prod =
@@ -35,7 +39,7 @@ pub(crate) fn settle(store: &dyn Store) {
         Document::User(User {
             id: id.parse::<Id>().unwrap(),
             username: username.into(),
-            password: hash.clone(),
+            password: HASH.clone(),
             status,
             roles: roles.iter().map(ToString::to_string).collect(),
             token_version: 0,

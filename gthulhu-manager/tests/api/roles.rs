@@ -14,7 +14,7 @@ async fn id_of(rig: &Rig, name: &str) -> String {
     role["id"].as_str().unwrap().to_owned()
 }
 
-fn with_policies(policies: Value) -> Value {
+fn with_policies(policies: &Value) -> Value {
     json!({"name": "watchers", "description": "They <watch> & tell", "rolePolicies": policies})
 }
 
@@ -34,21 +34,21 @@ async fn create() {
     let alice = rig.user(ALICE);
     let policy = json!({"permissionKey": "schedule_strategy.read", "self": true, "k8sNamespace": "prod", "policyNamespace": "team"});
     for (name, body) in [
-        ("role-created", with_policies(json!([policy, {"permissionKey": "user.read"}]))),
-        ("role-exists", with_policies(json!([]))),
+        ("role-created", with_policies(&json!([policy, {"permissionKey": "user.read"}]))),
+        ("role-exists", with_policies(&json!([]))),
         ("role-no-name", json!({})),
-        ("role-unknown-key", with_policies(json!([policy, {"permissionKey": "user.fly"}]))),
-        ("role-no-key", with_policies(json!([{"self": true}]))),
+        ("role-unknown-key", with_policies(&json!([policy, {"permissionKey": "user.fly"}]))),
+        ("role-no-key", with_policies(&json!([{"self": true}]))),
         // A role is not something that a role can allow.
-        ("role-no-key", with_policies(json!([{"permissionKey": "admin"}]))),
-        ("role-bad-namespace", with_policies(json!([{"permissionKey": "user.read", "k8sNamespace": "No"}]))),
-        ("role-bad-body", with_policies(json!({}))),
-        ("role-bad-body", with_policies(json!([null]))),
+        ("role-no-key", with_policies(&json!([{"permissionKey": "admin"}]))),
+        ("role-bad-namespace", with_policies(&json!([{"permissionKey": "user.read", "k8sNamespace": "No"}]))),
+        ("role-bad-body", with_policies(&json!({}))),
+        ("role-bad-body", with_policies(&json!([null]))),
         ("role-bad-body", json!({"name": "x", "rolePolicies": [], "rolePolicy": []})),
     ] {
         golden(name, &alice.post(ROLES, &body).await);
     }
-    golden("roles-denied", &rig.user(CAROL).post(ROLES, &with_policies(json!([]))).await);
+    golden("roles-denied", &rig.user(CAROL).post(ROLES, &with_policies(&json!([]))).await);
     // The other spelling, and what a role cannot contain.
     let other =
         json!({"name": "others", "rolePolicy": [{"permissionKey": "role.read"}], "roles": ["others"]});
@@ -115,12 +115,12 @@ async fn nobody_makes_a_role_that_allows_more_than_he_may() {
     let rig = Rig::start();
     let mine = json!([{"permissionKey": "role.create"}, {"permissionKey": "role.update"}]);
     let (_, ann) = rig.hire("ann", &mine).await;
-    golden("role-beyond", &ann.post(ROLES, &with_policies(json!([{"permissionKey": "role.delete"}]))).await);
+    golden("role-beyond", &ann.post(ROLES, &with_policies(&json!([{"permissionKey": "role.delete"}]))).await);
     let own = id_of(&rig, "role of ann").await;
     let more = json!({"id": own, "rolePolicy": [{"permissionKey": "role.delete"}]});
     golden("role-beyond", &ann.put(ROLES, &more).await);
     let stronger = json!({"id": id_of(&rig, "prod-admin").await, "rolePolicy": []});
     golden("role-stronger", &ann.put(ROLES, &stronger).await);
-    let scoped = with_policies(json!([{"permissionKey": "role.create", "k8sNamespace": "prod"}]));
+    let scoped = with_policies(&json!([{"permissionKey": "role.create", "k8sNamespace": "prod"}]));
     assert_eq!(ann.post(ROLES, &scoped).await.status, 200, "less than he may");
 }

@@ -1,6 +1,8 @@
 //! The states that a credential can be in, none of which opens a door but the last: one who must change his password is
 //! known.
 
+use std::sync::LazyLock;
+
 use gthulhu_http::keys::PrivateKey;
 use gthulhu_http::testkit::TestClient;
 use gthulhu_http::time::unix_now;
@@ -30,6 +32,9 @@ pub(super) const NAMES: [&str; 16] = [
     "must-change",
 ];
 
+/// Somebody else's key. Making one takes long.
+static OTHER: LazyLock<Signer> = LazyLock::new(|| Signer::new(&PrivateKey::generate().unwrap()));
+
 /// A client for each of [`NAMES`].
 pub(super) fn all(rig: &Rig) -> Vec<TestClient> {
     NAMES.iter().map(|name| client(rig, name)).collect()
@@ -53,10 +58,7 @@ fn client(rig: &Rig, name: &str) -> TestClient {
         "expired" => with(&[("exp", json!(now - hour)), ("nbf", json!(now - 2 * hour))]),
         "not-yet-valid" => with(&[("nbf", json!(now + hour))]),
         "string-exp" => with(&[("exp", json!((now + hour).to_string()))]),
-        "other-key" => {
-            let other = Signer::new(&PrivateKey::generate().unwrap());
-            stranger.bearer(&other.sign(&claims(ALICE)).unwrap())
-        }
+        "other-key" => stranger.bearer(&OTHER.sign(&claims(ALICE)).unwrap()),
         "alg-none" => {
             let payload = valid.split('.').nth(1).unwrap();
             stranger.bearer(&format!("{}.{payload}.", base64url(br#"{"typ":"JWT","alg":"none"}"#)))
