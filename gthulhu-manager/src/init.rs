@@ -44,6 +44,16 @@ impl Layout {
         self.dir.join("admin-password")
     }
 
+    /// The authority's certificate, which both sides trust.
+    pub fn ca_cert(&self) -> PathBuf {
+        self.cert("ca.crt")
+    }
+
+    /// The authority's key.
+    pub fn ca_key(&self) -> PathBuf {
+        self.cert("ca.key")
+    }
+
     fn cert(&self, name: &str) -> PathBuf {
         self.dir.join("certs").join(name)
     }
@@ -104,16 +114,16 @@ fn dm_pair(layout: &Layout, made: &mut Vec<PathBuf>) -> Result<(), InitError> {
 }
 
 fn authority(layout: &Layout, made: &mut Vec<PathBuf>) -> Result<(), InitError> {
-    if layout.cert("ca.crt").exists() {
+    if layout.ca_cert().exists() {
         return Ok(());
     }
     let ca = Ca::generate("Gthulhu-Private-CA")?;
     let manager = ca.issue_client("gthulhu-manager")?;
     // The authority's certificate comes last: it is the sign that all four are there.
-    write(&layout.cert("ca.key"), &ca.key_pem(), made)?;
+    write(&layout.ca_key(), &ca.key_pem(), made)?;
     write(&layout.cert("manager.key"), &manager.key_pem, made)?;
     write(&layout.cert("manager.crt"), &manager.cert_pem, made)?;
-    write(&layout.cert("ca.crt"), &ca.cert_pem(), made)
+    write(&layout.ca_cert(), &ca.cert_pem(), made)
 }
 
 fn generate(path: &Path) -> Result<PrivateKey, InitError> {

@@ -4,6 +4,7 @@
 //! needs the store for itself says that the manager must be stopped first.
 
 mod audit;
+mod certs;
 mod keys;
 mod store;
 mod users;
@@ -29,6 +30,7 @@ use crate::store::Store;
 use crate::store::redb::RedbStore;
 
 pub use audit::AuditVerb;
+pub use certs::CertsVerb;
 pub use keys::KeysVerb;
 pub use store::StoreVerb;
 pub use users::UsersVerb;
@@ -48,6 +50,9 @@ pub enum Operation {
     /// Verify the audit trail
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// Issue, renew and inspect certificates for mutual TLS
+    #[command(subcommand)]
+    Certs(CertsVerb),
 }
 
 /// Does it.
@@ -57,6 +62,7 @@ pub fn run(operation: &Operation) -> Result<(), Exit> {
         Operation::Users(verb) => users::run(verb),
         Operation::Store(verb) => store::run(verb),
         Operation::Audit(verb) => audit::run(verb),
+        Operation::Certs(verb) => certs::run(verb),
     }
 }
 

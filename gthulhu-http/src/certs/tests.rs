@@ -97,3 +97,75 @@ fn each_key_belongs_to_its_certificate() {
         assert_eq!(of_cert.1, of_key.1, "{name}");
     }
 }
+
+#[test]
+fn an_authority_is_read_back_and_issues_for_nodes() {
+    let Some(dir) = issued() else { return };
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    let ca = Ca::load(&read("ca.crt"), &read("ca.key")).unwrap();
+    let holder = Holder {
+        common_name: "gthulhu-decisionmaker".into(),
+        usage: Usage::Server,
+        names: vec![
+            Name::Dns("node-1.example".into()),
+            Name::Ip([192, 0, 2, 7].into()),
+            Name::Ip("2001:db8::7".parse().unwrap()),
+            Name::Uri("gthulhu://main/node/node-1".into()),
+        ],
+    };
+    let node = ca.issue(&holder).unwrap();
+    std::fs::write(dir.path().join("n.crt"), &node.cert_pem).unwrap();
+    for (arguments, good) in [
+        ("verify -x509_strict -purpose sslserver -verify_ip 192.0.2.7 -CAfile ca.crt n.crt", true),
+        ("verify -purpose sslserver -verify_hostname node-1.example -CAfile ca.crt n.crt", true),
+        ("verify -purpose sslserver -verify_ip 192.0.2.8 -CAfile ca.crt n.crt", false),
+        ("verify -purpose sslclient -CAfile ca.crt n.crt", false),
+    ] {
+        let (verdict, said) = openssl(dir.path(), arguments);
+        assert_eq!(verdict, good, "openssl {arguments}: {said}");
+    }
+    let seen = Seen::from_pem(&node.cert_pem).unwrap();
+    assert_eq!(seen.holder(), Some(holder), "a new one like it is for the same holder");
+    assert_eq!(
+        (seen.subject.as_str(), seen.issuer.as_str()),
+        ("CN=gthulhu-decisionmaker", "CN=Gthulhu-Private-CA")
+    );
+    assert!(seen.server && !seen.client && !seen.authority && seen.not_before < seen.not_after);
+    let authority = Seen::from_pem(&read("ca.crt")).unwrap();
+    assert!(authority.authority && authority.holder().is_none());
+}
+
+#[test]
+fn what_is_no_authority_is_refused() {
+    let (ca, other) = (Ca::generate("a").unwrap(), Ca::generate("a").unwrap());
+    let client = ca.issue_client("m").unwrap();
+    let refused = |cert: &str, key: &str| Ca::load(cert, key).err().unwrap().to_string();
+    for (cert, key, text) in [
+        (client.cert_pem.as_str(), client.key_pem.as_str(), "the certificate is of someone else"),
+        (&ca.cert_pem(), &other.key_pem(), "the key is not the certificate's"),
+        (&ca.cert_pem(), "x", "the key cannot be read"),
+        ("x", &ca.key_pem(), "there is no block"),
+        (&ca.key_pem(), &ca.key_pem(), "the block is `PRIVATE KEY`"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "x", "the block is damaged"),
+    ] {
+        assert!(refused(cert, key).contains(text), "{text}: {}", refused(cert, key));
+    }
+}
+
+#[test]
+fn an_authority_that_openssl_made_issues_too() {
+    let Some(dir) = issued() else { return };
+    for arguments in [
+        "ecparam -name prime256v1 -genkey -noout -out o.key",
+        "req -new -x509 -days 3650 -key o.key -out o.crt -subj /CN=Gthulhu-Private-CA",
+        "pkcs8 -topk8 -nocrypt -in o.key -out o8.key",
+    ] {
+        let (done, said) = openssl(dir.path(), arguments);
+        assert!(done, "{said}");
+    }
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    let ca = Ca::load(&read("o.crt"), &read("o8.key")).unwrap();
+    std::fs::write(dir.path().join("c.crt"), ca.issue_client("gthulhu-manager").unwrap().cert_pem).unwrap();
+    let (verdict, said) = openssl(dir.path(), "verify -purpose sslclient -CAfile o.crt c.crt");
+    assert!(verdict, "{said}");
+}
