@@ -84,7 +84,7 @@ pub struct TaskView {
     pub rule_cgroup: Option<u64>,
     /// The generation of that lookup; 0 if it was never enqueued.
     pub generation: u64,
-    /// When it was first enqueued with a strategy, in monotonic nanoseconds.
+    /// When it was first enqueued under the rule that decides now, in monotonic nanoseconds.
     pub first_governed_ns: Option<u64>,
     /// Times it became runnable with a strategy.
     pub enqueues_governed: u64,

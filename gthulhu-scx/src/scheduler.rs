@@ -97,7 +97,7 @@ impl Scheduler {
         let place = Box::leak(Box::new(MaybeUninit::uninit()));
         let mut open =
             MainSkelBuilder::default().open(place).map_err(|error| failed("open the object", &error))?;
-        configure(&mut open, options, &features)?;
+        configure(&mut open, options, features)?;
         let skeleton =
             open.load().map_err(|error| heard.rejection().unwrap_or_else(|| failed("load", &error)))?;
         let maps = Maps::of(&skeleton)?;
@@ -107,7 +107,7 @@ impl Scheduler {
 }
 
 /// Settings, sizes, and no operation that this kernel does not know.
-fn configure(open: &mut OpenMainSkel<'_>, options: &Options, features: &Features) -> Result<(), LoadError> {
+fn configure(open: &mut OpenMainSkel<'_>, options: &Options, features: Features) -> Result<(), LoadError> {
     let cpus = libbpf_rs::num_possible_cpus().map_err(|error| failed("count the CPUs", &error))?;
     let cpus = u32::try_from(cpus).unwrap_or(u32::MAX);
     let settings = open.maps.rodata_data.as_deref_mut().ok_or_else(|| LoadError::Other {

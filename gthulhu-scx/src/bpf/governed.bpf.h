@@ -58,11 +58,9 @@ static __always_inline bool same_comm(const char *a, const char *b)
 	return x[0] == y[0] && x[1] == y[1];
 }
 
-/* The kernel pads a name with NULs, but a rename may leave the tail of the former one behind the first NUL. */
 static __always_inline void read_comm(char comm[GTH_COMM_LEN], struct task_struct *p)
 {
-	__builtin_memset(comm, 0, GTH_COMM_LEN);
-	bpf_probe_read_kernel_str(comm, GTH_COMM_LEN, p->group_leader->comm);
+	bpf_probe_read_kernel(comm, GTH_COMM_LEN, p->group_leader->comm);
 }
 
 /* The nearest cgroup at or above the task's own that has a rule; 0 if none has. */
@@ -147,7 +145,8 @@ static __always_inline void decide_by_cgroup(struct task_struct *p, struct gth_t
 			take(t, &rule->strategy, GTH_FROM_CGROUP);
 		return;
 	}
-	__builtin_memcpy(key.comm, t->comm, GTH_COMM_LEN);
+	/* A rename may leave the tail of the former name behind the first NUL. */
+	bpf_probe_read_kernel_str(key.comm, GTH_COMM_LEN, t->comm);
 	v = bpf_map_lookup_elem(&verdicts, &key);
 	if (!v || v->strategy.flags & GTH_PENDING) {
 		ask(p, t->cgroup, &key, v, now);
@@ -160,6 +159,27 @@ static __always_inline void decide_by_cgroup(struct task_struct *p, struct gth_t
 	}
 }
 
+/* Brings the counters of the rule that concerns the task up to date, once a turn. */
+static __always_inline void flush_counts(struct gth_task *t, __u64 ran)
+{
+	struct gth_cgroup_counters *c;
+
+	if (!t->rule_cgroup)
+		return;
+	c = bpf_map_lookup_elem(&cg_counters, &t->rule_cgroup);
+	if (c) {
+		c->enqueues_governed += t->uncounted_governed;
+		c->enqueues_normal += t->uncounted_normal;
+		c->enqueues_refused += t->uncounted_refused;
+		c->run_ns += ran;
+		if (t->uncounted_governed && !c->first_governed_ns)
+			c->first_governed_ns = t->first_governed_ns;
+	}
+	t->uncounted_governed = 0;
+	t->uncounted_normal = 0;
+	t->uncounted_refused = 0;
+}
+
 static __noinline void look_up(struct task_struct *p, struct gth_task *t, __u64 now)
 {
 	static const struct gth_strategy none;
@@ -167,8 +187,10 @@ static __noinline void look_up(struct task_struct *p, struct gth_task *t, __u64 
 	struct gth_pid_rule *by_pid;
 	struct gth_cgroup_rule *rule;
 	bool was_governed = is_governed(t);
+	__u64 former_cgroup = t->rule_cgroup;
 
 	count(GTH_LOOKUPS);
+	flush_counts(t, 0);
 	t->strategy = none;
 	t->source = GTH_FROM_NONE;
 	by_pid = bpf_map_lookup_elem(&pid_rules, &tgid);
@@ -189,8 +211,11 @@ static __noinline void look_up(struct task_struct *p, struct gth_task *t, __u64 
 		t->flags |= TASK_GOVERNED;
 	else
 		t->flags &= ~TASK_GOVERNED;
+	/* The time of the first governed enqueue is that under the present rule. */
+	if (!was_governed || t->rule_cgroup != former_cgroup)
+		t->first_governed_ns = 0;
 	if (is_governed(t) != was_governed)
-		count_governed(was_governed ? -1 : 1);
+		gauge_governed(was_governed ? -1 : 1);
 }
 
 /* Brings the task's strategy up to date. */
@@ -212,31 +237,23 @@ static __always_inline void govern(struct task_struct *p, struct gth_task *t, __
 	look_up(p, t, now);
 }
 
-/* Counts an enqueue for its task and for the cgroup whose rule concerns it. */
+/* Counts an enqueue, for its task and for the cgroup whose rule concerns it. */
 static __always_inline void count_enqueue(struct gth_task *t)
 {
-	struct gth_cgroup_counters *c = NULL;
-
-	if (t->rule_cgroup)
-		c = bpf_map_lookup_elem(&cg_counters, &t->rule_cgroup);
 	if (is_governed(t)) {
 		count(GTH_USER_DISPATCHES);
 		t->enqueues_governed++;
+		t->uncounted_governed++;
 		if (!t->first_governed_ns)
 			t->first_governed_ns = bpf_ktime_get_ns();
-		if (c) {
-			c->enqueues_governed++;
-			if (!c->first_governed_ns)
-				c->first_governed_ns = bpf_ktime_get_ns();
-		}
 		return;
 	}
 	count(GTH_KERNEL_DISPATCHES);
 	t->enqueues_normal++;
-	if (c && t->source == GTH_FROM_PENDING)
-		c->enqueues_normal++;
-	else if (c)
-		c->enqueues_refused++;
+	if (t->source == GTH_FROM_PENDING)
+		t->uncounted_normal++;
+	else
+		t->uncounted_refused++;
 }
 
 #endif

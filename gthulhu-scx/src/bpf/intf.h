@@ -118,10 +118,14 @@ struct gth_task {
 	__u64 granted_ns;        /* slice of this turn */
 	__u64 ran_ns;            /* of it */
 	__u64 group;             /* whose load counts this task, or did when it last ran; 0 = none */
-	__u32 weight;            /* with which */
+	__u32 slot;              /* of that group */
+	__u32 weight;            /* with which it is counted */
 	__u32 share;             /* of the machine, when it was last charged: GTH_ONE is all of it */
+	__u32 uncounted_governed; /* enqueues that its rule's counters do not have yet */
+	__u32 uncounted_normal;
+	__u32 uncounted_refused;
 };
-_Static_assert(sizeof(struct gth_task) == 152, "gth_task");
+_Static_assert(sizeof(struct gth_task) == 168, "gth_task");
 _Static_assert(__builtin_offsetof(struct gth_task, strategy) == 40, "gth_task.strategy");
 _Static_assert(__builtin_offsetof(struct gth_task, first_governed_ns) == 56, "gth_task.first_governed_ns");
 _Static_assert(__builtin_offsetof(struct gth_task, budget_ns) == 88, "gth_task.budget_ns");
@@ -172,8 +176,9 @@ struct gth_stats {
 	__u64 counter[GTH_NR_COUNTERS];
 	__u64 wait[GTH_NR_WAIT_CLASSES][GTH_WAIT_BUCKETS];
 	__s64 governed; /* threads that got a strategy on this CPU, less those that lost it here */
+	__s64 queued;   /* tasks that began to wait in a queue here, less those that ceased to */
 };
-_Static_assert(sizeof(struct gth_stats) == 8 * (GTH_NR_COUNTERS + 2 * GTH_WAIT_BUCKETS + 1), "gth_stats");
+_Static_assert(sizeof(struct gth_stats) == 8 * (GTH_NR_COUNTERS + 2 * GTH_WAIT_BUCKETS + 2), "gth_stats");
 
 /* cpu_ctx: one for each CPU. */
 struct gth_cpu {

@@ -39,12 +39,12 @@ static __always_inline bool claim(struct task_struct *p, struct gth_task *t, __s
 		return false;
 	left = floor_left(c, now);
 	slice = t->granted_ns;
-	if (order_waits(cpu)) {
-		if (!left) {
+	if (left < slice && order_waits(cpu)) {
+		if (left < CUT_SHORT_NS) {
 			count(GTH_FLOOR_REFUSALS);
 			return false;
 		}
-		slice = min_of(slice, left);
+		slice = left;
 	}
 	if (__sync_val_compare_and_swap(&c->rank, theirs, mine) != theirs)
 		return false;
@@ -78,8 +78,8 @@ static __always_inline bool latency_enqueue(struct task_struct *p, struct gth_ta
 	c = cpu_of(cpu);
 	if (c && floor_reached(c, cpu, now))
 		return false;
+	gauge_queued(t, true);
 	insert_vtime(p, DSQ_BOOST, t->granted_ns, now + rank_of(t) * BOOST_STEP_NS, 0);
-	gauge_queues();
 	return true;
 }
 

@@ -16,12 +16,19 @@
 #define GTH_HELD_NS (10 * SEC_NS)
 #define GTH_RELEASE_BATCH 256
 
+/* Cgroups that have a limit; while there are none, nothing of this costs anything. */
+static __s64 limits_in_use;
+
 static void order_back(struct bpf_iter_scx_dsq *it, struct task_struct *p, struct gth_task *t);
 
 static __always_inline void limit_set(struct group *g, __u64 period_us, __u64 quota_us, __u64 burst_us, __u64 now)
 {
 	/* "max" is a quota greater than any period. */
-	if (!period_us || !quota_us || quota_us >= period_us * 4096) {
+	bool limited = period_us && quota_us && quota_us < period_us * 4096, was_limited = g->quota_ns;
+
+	if (limited != was_limited)
+		__sync_fetch_and_add(&limits_in_use, limited ? 1 : -1);
+	if (!limited) {
 		g->quota_ns = 0;
 		return;
 	}
@@ -49,62 +56,60 @@ static __always_inline void limit_refill(struct group *g, __u64 now)
 }
 
 /* The nearest limit above a cgroup that has one itself. */
-static __always_inline __u64 limit_above(struct group *g)
+static __always_inline __u32 limit_above(struct group *g)
 {
-	struct group *parent = group_by_id(g->parent);
+	struct group *parent = group_at(g->parent);
 
-	return parent ? parent->limit : 0;
+	return parent ? parent->limit : NO_SLOT;
 }
 
-/* Charges a turn, or a part of one, to all limits that hold for a task of the group. 1 if a purse is empty now. */
-__noinline int limit_charge(__u64 group, __u64 ns, __u64 now)
+/* Charges a turn, or a part of one, to all limits that hold for tasks of a group. 1 if a purse is empty now. */
+__noinline int limit_charge(__u32 slot, __u64 ns, __u64 now)
 {
-	struct group *g = group_by_id(group);
-	int empty = 0;
-	__u64 id;
-	int i;
+	struct group *g = group_at(slot);
+	int empty = 0, i;
 
-	if (!honour_limits || !g)
-		return 0;
-	id = g->limit;
-	for (i = 0; i < GTH_NESTED && id; i++) {
-		g = group_by_id(id);
+	slot = g ? g->limit : NO_SLOT;
+	for (i = 0; i < GTH_NESTED; i++) {
+		g = group_at(slot);
 		if (!g)
 			break;
 		limit_refill(g, now);
 		if (g->quota_ns)
 			empty |= __sync_fetch_and_sub(&g->left_ns, ns) <= (__s64)ns;
-		id = limit_above(g);
+		slot = limit_above(g);
 	}
 	return empty;
 }
 
-/* The cgroup whose purse is empty for tasks of the group; 0 if they may run. */
-__noinline __u64 limit_holds(__u64 group, __u64 now)
+/* The slot of the cgroup whose purse is empty for tasks of a group; NO_SLOT if they may run. */
+__noinline __u32 limit_find(__u32 slot, __u64 now)
 {
-	struct group *g = group_by_id(group);
-	__u64 id;
+	struct group *g = group_at(slot);
 	int i;
 
-	if (!honour_limits || !g)
-		return 0;
-	id = g->limit;
-	for (i = 0; i < GTH_NESTED && id; i++) {
-		g = group_by_id(id);
+	slot = g ? g->limit : NO_SLOT;
+	for (i = 0; i < GTH_NESTED; i++) {
+		g = group_at(slot);
 		if (!g)
 			break;
 		limit_refill(g, now);
 		if (g->quota_ns && g->left_ns <= 0)
-			return id;
-		id = limit_above(g);
+			return slot;
+		slot = limit_above(g);
 	}
-	return 0;
+	return NO_SLOT;
+}
+
+static __always_inline __u32 limit_holds(struct gth_task *t, __u64 now)
+{
+	return limits_in_use ? limit_find(t->slot, now) : NO_SLOT;
 }
 
 /* The period is over: those who waited get back into the order, the first first. */
-static int limit_release(void *map, __u64 *id, struct group *g)
+static int limit_release(void *map, __u32 *slot, struct group *g)
 {
-	__u64 now = clock(), dsq = DSQ_LIMIT(*id);
+	__u64 now = clock(), dsq = DSQ_LIMIT(*slot);
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
 	struct gth_task *t;
@@ -133,14 +138,14 @@ static int limit_release(void *map, __u64 *id, struct group *g)
 }
 
 /* Puts a task where it waits for the next period. */
-static __noinline bool limit_hold(struct task_struct *p, __u64 id, __u64 slice, __u64 now)
+static __noinline bool limit_hold(struct task_struct *p, __u32 slot, __u64 slice, __u64 now)
 {
-	struct group *g = group_by_id(id);
+	struct group *g = group_at(slot);
 	__u64 used;
 
 	if (!g)
 		return false;
-	insert(p, DSQ_LIMIT(id), slice, 0);
+	insert(p, DSQ_LIMIT(slot), slice, 0);
 	count(GTH_THROTTLED);
 	if (!__sync_val_compare_and_swap(&g->waiting, 0, 1)) {
 		used = since(g->period_at, now);

@@ -32,28 +32,21 @@ static __always_inline bool is_housekeeping(const struct task_struct *p)
 	return p->flags & PF_KTHREAD && p->nr_cpus_allowed == 1;
 }
 
-static __always_inline void run_here(struct task_struct *p, struct gth_task *t)
+static __always_inline void run_here(struct task_struct *p, struct gth_task *t, __u64 flags)
 {
 	t->flags &= ~(TASK_BOOSTED | TASK_IN_ORDER);
 	t->granted_ns = slice_of(t);
 	t->ran_ns = 0;
-	insert(p, DSQ_LOCAL, t->granted_ns, 0);
+	insert(p, DSQ_LOCAL, t->granted_ns, flags);
 }
 
 /* Charges a turn or a part of one to all that pay for it. True if a limit is used up. */
 static __always_inline bool charge_all(struct gth_task *t, struct gth_cpu *c, __u64 now)
 {
-	struct gth_cgroup_counters *counters;
 	__u64 ran = charge(t, c, now);
 
-	if (!ran)
-		return false;
-	if (t->rule_cgroup) {
-		counters = bpf_map_lookup_elem(&cg_counters, &t->rule_cgroup);
-		if (counters)
-			counters->run_ns += ran;
-	}
-	return limit_charge(t->group, ran, now);
+	flush_counts(t, ran);
+	return limits_in_use && limit_charge(t->slot, ran, now);
 }
 
 SEC("struct_ops/gthulhu_select_cpu")
@@ -68,14 +61,14 @@ __s32 BPF_PROG(gthulhu_select_cpu, struct task_struct *p, __s32 prev_cpu, __u64 
 		return cpu;
 	t = task_of(p);
 	now = clock();
-	if (!t || limit_holds(t->group, now)) {
+	if (!t || limit_holds(t, now)) {
 		/* Not now; the CPU looks for other work and is known to be idle again. */
 		scx_bpf_kick_cpu(cpu, KICK_IDLE);
 		return cpu;
 	}
 	govern(p, t, now);
 	count_enqueue(t);
-	run_here(p, t);
+	run_here(p, t, 0);
 	return cpu;
 }
 
@@ -85,12 +78,18 @@ void BPF_PROG(gthulhu_enqueue, struct task_struct *p, __u64 flags)
 	bool woke = flags & ENQ_WAKEUP, bounced = flags & ENQ_REENQ, selected = flags & ENQ_CPU_SELECTED;
 	struct gth_task *t = task_of(p);
 	__s32 cpu = scx_bpf_task_cpu(p), idle;
-	__u64 now = clock(), held;
+	__u64 now = clock();
+	__u32 held;
 	bool jumps;
 
-	if (!t || is_housekeeping(p)) {
-		count(t ? GTH_KERNEL_DISPATCHES : GTH_FAILED_DISPATCHES);
-		insert(p, DSQ_LOCAL, default_slice_ns, ENQ_PREEMPT);
+	if (!t) {
+		count(GTH_FAILED_DISPATCHES);
+		insert(p, DSQ_LOCAL, default_slice_ns, 0);
+		return;
+	}
+	if (is_housekeeping(p)) {
+		count(GTH_KERNEL_DISPATCHES);
+		run_here(p, t, ENQ_PREEMPT);
 		return;
 	}
 	govern(p, t, now);
@@ -100,18 +99,18 @@ void BPF_PROG(gthulhu_enqueue, struct task_struct *p, __u64 flags)
 		count_enqueue(t);
 	if (!t->waiting_since)
 		t->waiting_since = now;
-	order_clamp(t, now);
-	held = limit_holds(t->group, now);
+	held = limit_holds(t, now);
 	if (held && limit_hold(p, held, slice_of(t), now))
 		return;
 	if (!selected && scx_bpf_test_and_clear_cpu_idle(cpu)) {
-		run_here(p, t);
+		run_here(p, t, 0);
 		return;
 	}
 	jumps = in_latency_class(t) && (woke || bounced || latency_cut_short(t));
 	t->ran_ns = 0;
 	if (jumps && latency_enqueue(p, t, now))
 		return;
+	order_clamp(t, now);
 	order_insert(p, t, woke ? graded_credit(t) : 0, 0);
 	if (woke)
 		wake_preempt(p, t, cpu, now);
@@ -173,6 +172,7 @@ void BPF_PROG(gthulhu_running, struct task_struct *p)
 	if (!t || !c)
 		return;
 	wait_ends(t, now);
+	gauge_queued(t, false);
 	order_running(t);
 	t->started_at = now;
 	c->taken = 0;
@@ -180,9 +180,8 @@ void BPF_PROG(gthulhu_running, struct task_struct *p)
 	c->share = share_of(t, now);
 	c->vtime = t->vtime;
 	c->picked_at = now;
-	gauge_queues();
-	if (t->granted_ns < tick_ns)
-		cut_later(scx_bpf_task_cpu(p), c, t->granted_ns, now);
+	if (t->granted_ns < tick_ns && t->ran_ns < t->granted_ns)
+		cut_later(scx_bpf_task_cpu(p), c, t->granted_ns - t->ran_ns, now);
 }
 
 SEC("struct_ops/gthulhu_stopping")
@@ -209,6 +208,7 @@ void BPF_PROG(gthulhu_quiescent, struct task_struct *p, __u64 flags)
 	if (!t)
 		return;
 	weight_leaves(t);
+	gauge_queued(t, false);
 	t->waiting_since = 0;
 }
 
@@ -250,8 +250,9 @@ void BPF_PROG(gthulhu_exit_task, struct task_struct *p, struct scx_exit_task_arg
 	if (!t)
 		return;
 	weight_leaves(t);
+	gauge_queued(t, false);
 	if (is_governed(t))
-		count_governed(-1);
+		gauge_governed(-1);
 	t->flags = 0;
 }
 

@@ -46,7 +46,7 @@ struct {
 #define DSQ_SHARED (1ULL << 32)
 #define DSQ_BOOST ((1ULL << 32) + 1)
 #define DSQ_PINNED(cpu) ((__u64)(__u32)(cpu))
-#define DSQ_LIMIT(cgroup) ((1ULL << 33) + (cgroup))
+#define DSQ_LIMIT(slot) ((1ULL << 33) + (slot))
 
 enum task_flags {
 	TASK_FRESH = 1 << 0,    /* never queued before */
@@ -54,6 +54,7 @@ enum task_flags {
 	TASK_IN_ORDER = 1 << 2, /* this turn came by the default order */
 	TASK_GOVERNED = 1 << 3, /* counted as having a strategy */
 	TASK_LOADED = 1 << 4,   /* counted in the load of its group */
+	TASK_QUEUED = 1 << 5,   /* counted as waiting in a queue */
 };
 
 static __always_inline struct gth_task *task_of(struct task_struct *p)
@@ -82,16 +83,6 @@ static __always_inline void count(enum gth_counter which)
 
 	if (s && which < GTH_NR_COUNTERS)
 		s->counter[which]++;
-}
-
-/* Counters are of one CPU, but a program may interrupt another there: sums that must come out even are atomic. */
-static __always_inline void count_governed(__s64 change)
-{
-	__u32 zero = 0;
-	struct gth_stats *s = bpf_map_lookup_elem(&stats, &zero);
-
-	if (s)
-		__sync_fetch_and_add(&s->governed, change);
 }
 
 static __always_inline bool before(__u64 a, __u64 b)

@@ -1,16 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is counted while tasks wait and run: the histogram of waits, and the gauge of queued tasks.
+ * What is counted while tasks wait and run: the histogram of waits, and the gauges.
  */
 #ifndef GTH_STATS_H
 #define GTH_STATS_H
 
-/* Last seen lengths of the shared queues: written at each insert and each turn, so it cannot drift. */
-__u64 queued SEC(".data.gauge");
-
-static __always_inline void gauge_queues(void)
+/*
+ * Gauges are sums over all CPUs of what began less what ended, each guarded by a flag of the task, so they cannot
+ * drift. A program may interrupt another on its CPU: such sums are atomic.
+ */
+static __always_inline void gauge_governed(__s64 change)
 {
-	queued = scx_bpf_dsq_nr_queued(DSQ_SHARED) + scx_bpf_dsq_nr_queued(DSQ_BOOST);
+	__u32 zero = 0;
+	struct gth_stats *s = bpf_map_lookup_elem(&stats, &zero);
+
+	if (s)
+		__sync_fetch_and_add(&s->governed, change);
+}
+
+static __always_inline void gauge_queued(struct gth_task *t, bool queued)
+{
+	__u32 zero = 0;
+	struct gth_stats *s;
+
+	if (!(t->flags & TASK_QUEUED) == !queued)
+		return;
+	t->flags ^= TASK_QUEUED;
+	s = bpf_map_lookup_elem(&stats, &zero);
+	if (s)
+		__sync_fetch_and_add(&s->queued, queued ? 1 : -1);
 }
 
 static __always_inline __u32 wait_bucket(__u64 ns)

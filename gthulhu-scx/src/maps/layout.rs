@@ -16,9 +16,9 @@ const BY_COMM: u32 = 1;
 const RANK_IDLE: u32 = 22;
 
 pub(crate) const EVENT: usize = 304;
-pub(crate) const TASK: usize = 152;
+pub(crate) const TASK: usize = 168;
 pub(crate) const CPU: usize = 64;
-pub(crate) const STATS: usize = 8 * (Counters::NAMES.len() + 2 * Waits::BUCKETS + 1);
+pub(crate) const STATS: usize = 8 * (Counters::NAMES.len() + 2 * Waits::BUCKETS + 2);
 pub(crate) const CGROUP_COUNTERS: usize = 40;
 pub(crate) const EXIT: usize = 656;
 
@@ -152,11 +152,11 @@ pub(crate) fn task(bytes: &[u8]) -> Result<TaskView, MapsError> {
 }
 
 /// Sums the counters of all CPUs, and what runs on them.
-pub(crate) fn counters(stats: &[Vec<u8>], cpus: &[Vec<u8>], queued: u64) -> Result<Counters, MapsError> {
-    let mut counters = Counters { queued, ..Counters::default() };
+pub(crate) fn counters(stats: &[Vec<u8>], cpus: &[Vec<u8>]) -> Result<Counters, MapsError> {
+    let mut counters = Counters::default();
     let names = Counters::NAMES.len();
     let mut sums = vec![0_u64; names];
-    let mut governed = 0_i64;
+    let (mut governed, mut queued) = (0_i64, 0_i64);
     for bytes in stats {
         let fields = Fields::of("stats", bytes, STATS)?;
         for (index, sum) in sums.iter_mut().enumerate() {
@@ -167,11 +167,13 @@ pub(crate) fn counters(stats: &[Vec<u8>], cpus: &[Vec<u8>], queued: u64) -> Resu
             counters.normal_waits.buckets[bucket] += fields.u64(8 * (names + Waits::BUCKETS + bucket));
         }
         governed = governed.wrapping_add(fields.i64(8 * (names + 2 * Waits::BUCKETS)));
+        queued = queued.wrapping_add(fields.i64(8 * (names + 2 * Waits::BUCKETS + 1)));
     }
     for (index, sum) in sums.into_iter().enumerate() {
         counters.set(index, sum);
     }
     counters.governed_tasks = u64::try_from(governed).unwrap_or(0);
+    counters.queued = u64::try_from(queued).unwrap_or(0);
     for bytes in cpus {
         let fields = Fields::of("cpu_ctx", bytes, CPU)?;
         let online = fields.u32(4) == 1;

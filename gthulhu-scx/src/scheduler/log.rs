@@ -16,6 +16,7 @@ fn heard() -> MutexGuard<'static, String> {
     HEARD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
 fn hear(level: PrintLevel, text: String) {
     match level {
         PrintLevel::Warn => {
@@ -59,7 +60,7 @@ fn rejection(text: &str) -> Option<LoadError> {
                 .any(|it| line.starts_with(it))
     };
     let reason =
-        log.lines().map(str::trim).filter(tells).next_back().unwrap_or("it does not say why").to_owned();
+        log.lines().map(str::trim).rfind(tells).unwrap_or("it does not say why").to_owned();
     // Without the capability the verifier refuses too, and says so.
     Some(LoadError::Rejected { program, reason })
 }

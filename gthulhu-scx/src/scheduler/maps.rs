@@ -25,7 +25,6 @@ pub struct Maps {
     task_ctx: MapHandle,
     cpu_ctx: MapHandle,
     stats: MapHandle,
-    gauge: MapHandle,
     publish: MapHandle,
     generation: u64,
     cpus: usize,
@@ -44,7 +43,6 @@ impl Maps {
             task_ctx: handle(&maps.task_ctx)?,
             cpu_ctx: handle(&maps.cpu_ctx)?,
             stats: handle(&maps.stats)?,
-            gauge: handle(&maps.data_gauge)?,
             publish: handle(&maps.data_publish)?,
             generation: 1,
             cpus: libbpf_rs::num_possible_cpus().map_err(|error| failed("count the CPUs", &error))?,
@@ -129,16 +127,7 @@ impl KernelMaps for Maps {
     }
 
     fn counters(&self) -> Result<Counters, MapsError> {
-        let gauge = self
-            .gauge
-            .lookup(&0_u32.to_le_bytes(), MapFlags::ANY)
-            .map_err(refused("gauge", 0, "read"))?
-            .and_then(|value| value.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)));
-        layout::counters(
-            &single(&self.stats, "stats")?,
-            &single(&self.cpu_ctx, "cpu_ctx")?,
-            gauge.unwrap_or(0),
-        )
+        layout::counters(&single(&self.stats, "stats")?, &single(&self.cpu_ctx, "cpu_ctx")?)
     }
 
     fn cgroup_counters(&self, cgroup: u64) -> Result<Option<CgroupCounters>, MapsError> {

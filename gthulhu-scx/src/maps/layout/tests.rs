@@ -70,18 +70,19 @@ fn counters_of_all_cpus_are_summed_and_cpus_that_are_off_do_not_run() {
         bytes[8 * Counters::NAMES.len()] = 1;
         // One task became governed on the first CPU and two ceased to be on the second.
         let change = if cpu == 0 { 3_i64 } else { -2 };
-        bytes[STATS - 8..].copy_from_slice(&change.to_le_bytes());
+        bytes[STATS - 16..STATS - 8].copy_from_slice(&change.to_le_bytes());
+        bytes[STATS - 8] = 4;
     }
     let cpu = |rank: u8, online: u8| {
         let mut bytes = vec![0; CPU];
         (bytes[0], bytes[4]) = (rank, online);
         bytes
     };
-    let counters = counters(&stats, &[cpu(21, 1), cpu(22, 1), cpu(21, 0)], 9).unwrap();
+    let counters = counters(&stats, &[cpu(21, 1), cpu(22, 1), cpu(21, 0)]).unwrap();
     assert_eq!(counters.user_dispatches, 10);
     assert_eq!(counters.governed_waits.buckets[0], 2);
     assert_eq!(counters.normal_waits.total(), 0);
-    assert_eq!((counters.governed_tasks, counters.queued), (1, 9));
+    assert_eq!((counters.governed_tasks, counters.queued), (1, 8));
     assert_eq!((counters.online_cpus, counters.running), (2, 1));
 }
 
