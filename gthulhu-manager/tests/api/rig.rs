@@ -176,8 +176,9 @@ pub(crate) fn golden(name: &str, reply: &Exchange) {
     golden.replace(&KEYS.user.signing.public().kid(), "KID").check(name, reply);
 }
 
-/// Compares any text with its golden file.
+/// Compares any text with its golden file, which ends with one newline.
 #[track_caller]
 pub(crate) fn golden_text(file: &str, text: &str) {
-    Golden::new(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")).check_text(file, text);
+    let text = format!("{}\n", text.trim_end());
+    Golden::new(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")).check_text(file, &text);
 }
