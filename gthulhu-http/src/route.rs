@@ -83,8 +83,9 @@ pub struct Route<A> {
 impl<A: Send + Sync + 'static> Route<A> {
     /// A route. `path` may hold parameters, as `/api/v1/nodes/{nodeID}/pods/pids`; `doc` is one sentence.
     ///
-    /// The handler runs in a task of its own: a panic there is a 500, and a caller who goes away does not stop it.
-    /// When the request's deadline passes it is dropped where it awaits.
+    /// A handler that never waits is done where its request came in; one that waits goes on in a task of its own. A
+    /// panic is a 500, and a caller who goes away stops nothing. When the request's deadline passes the handler is
+    /// dropped where it awaits.
     pub fn new<P, H, F>(
         method: Method,
         path: &'static str,
