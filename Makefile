@@ -4,7 +4,7 @@
 help:    ; @sed -n 's/^\([a-z-]*\):.* [#] /\1\t/p' Makefile | expand -t 12
 build:   ; @tools/need.sh build && cargo build # everything but the scheduler, for development
 run:     build ; @target/debug/run # both daemons and two pods on this machine, until Ctrl-C
-demo:    build ; @target/debug/demo # the same without hands: one strategy from login to removal, checked against the kernel
+demo:    ; @NATIVE=$(NATIVE) tools/demo.sh # the same without hands, from login to removal; then in figures what the kernel makes of it, in a VM (NATIVE=1: here)
 test:    ; @tools/need.sh test && tools/test.sh # format, lints, licences, all tests
 test-long: ; @tools/need.sh test && tools/test-long.sh # what the tests do in small, at length: hours
 fuzz:    ; @tools/need.sh test && tools/fuzz.sh $${FUZZ_SECONDS:-60} # every fuzz target for FUZZ_SECONDS (60)

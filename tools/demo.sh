@@ -38,9 +38,9 @@ for program in demo demo-kernel pod-process gthulhu-{manager,dm,scx,probe}; do i
 command='cp -r . /tmp/demo && cd /tmp/demo && ./demo-kernel --in-vm /tmp/demo/manager'
 [ "$first" = 0 ] || command="./demo && $command"
 
-echo 'starting a virtual machine, which is slow where it has to be emulated; the first time its kernel is downloaded'
+echo 'starting an emulated machine: two or three minutes, more where others work too; the first time its kernel is downloaded'
 status=0
-{ gthulhu-scx/vm/run.sh --icount 1 "$stage" "$command" 2>&1 1>&3 | tee "$stage/vm.log" >&2; } 3>&1 || status=$?
+{ gthulhu-scx/vm/run.sh --icount 1 --timeout 1800 "$stage" "$command" 2>&1 1>&3 | tee "$stage/vm.log" >&2; } 3>&1 || status=$?
 case $status in
     121 | 122) skip "no virtual machine: $(tail -n 1 "$stage/vm.log" | sed 's/^vm: //'). NATIVE=1 shows it on this machine, whose scheduler it replaces meanwhile" ;;
 esac
