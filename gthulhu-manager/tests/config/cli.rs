@@ -7,7 +7,7 @@ use gthulhu_http::testkit::golden::Golden;
 const HELP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/help");
 
 /// Every verb, and the program itself.
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 27] = [
     "",
     "serve",
     "init",
@@ -25,6 +25,11 @@ const VERBS: [&str; 22] = [
     "store restore",
     "audit",
     "audit verify",
+    "certs",
+    "certs ca",
+    "certs issue",
+    "certs renew",
+    "certs inspect",
     "config",
     "config check",
     "config show",

@@ -109,9 +109,13 @@ impl Place {
 
     /// Runs an operator's command to its end: the lines it printed, or its exit code and why.
     pub(crate) fn operate(&self, words: &[&str]) -> Result<Vec<String>, (i32, String)> {
-        let mut command = program(&[]);
-        command.args(words).arg("--config").arg(self.dir.path().join("manager.toml"));
-        let output = command.output().unwrap();
+        let config = self.dir.path().join("manager.toml");
+        self.operate_bare(&[words, &["--config", config.to_str().unwrap()]].concat())
+    }
+
+    /// The same for a command that reads no configuration.
+    pub(crate) fn operate_bare(&self, words: &[&str]) -> Result<Vec<String>, (i32, String)> {
+        let output = program(&[]).args(words).output().unwrap();
         let (out, err) =
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         if output.status.success() {

@@ -170,3 +170,55 @@ fn who_is_locked_out_is_let_in_while_the_manager_is_stopped() {
         assert_eq!(wire.call("POST", "/api/v1/auth/login", "login", &body).unwrap().status, 200, "{name}");
     }
 }
+
+#[test]
+fn certificates_are_issued_renewed_and_shown() {
+    let (place, out) = (Place::new(), tempfile::tempdir().unwrap());
+    let dir = out.path().to_str().unwrap();
+    let issue = [
+        "certs",
+        "issue",
+        "--node",
+        "n1",
+        "--address",
+        "192.0.2.7",
+        "--address",
+        "n1.example",
+        "--cluster",
+        "main",
+        "--out",
+        dir,
+    ];
+    let made = place.operate(&issue).unwrap();
+    let cert = out.path().join("n1.crt").display().to_string();
+    assert_eq!(made, [out.path().join("n1.key").display().to_string(), cert.clone()]);
+    assert_eq!(place.operate(&issue).unwrap_err().0, 73, "nothing is overwritten");
+    let shown = place.operate_bare(&["certs", "inspect", &cert]).unwrap();
+    assert_eq!(
+        shown[..6],
+        [
+            "subject  CN=gthulhu-decisionmaker",
+            "issuer   CN=Gthulhu-Private-CA",
+            "use      server",
+            "name     192.0.2.7",
+            "name     n1.example",
+            "name     gthulhu://main/node/n1"
+        ]
+    );
+    assert!(shown[7].ends_with("days left)"), "{shown:?}");
+    let read = |name: &str| fs::read_to_string(out.path().join(name)).unwrap();
+    let before = (read("n1.crt"), read("n1.key"));
+    place.operate(&["certs", "renew", &cert]).unwrap();
+    assert!(read("n1.crt") != before.0 && read("n1.key") != before.1);
+    assert_eq!(place.operate_bare(&["certs", "inspect", &cert]).unwrap()[..6], shown[..6]);
+
+    place.operate(&["certs", "issue", "--out", dir]).unwrap();
+    let manager = out.path().join("gthulhu-manager.crt").display().to_string();
+    assert_eq!(place.operate_bare(&["certs", "inspect", &manager]).unwrap()[2], "use      client");
+    let ca = place.operate(&["certs", "ca"]).unwrap().join("\n");
+    fs::write(out.path().join("ca.crt"), ca + "\n").unwrap();
+    let (code, _) =
+        place.operate(&["certs", "renew", out.path().join("ca.crt").to_str().unwrap()]).unwrap_err();
+    assert_eq!(code, 65, "an authority is not renewed");
+    assert_eq!(place.operate(&["certs", "issue", "--node", "n2"]).unwrap_err().0, 64, "nobody could call it");
+}

@@ -41,6 +41,11 @@ pub(crate) struct Manager {
 /// Held by tests that only wait together with others, and by tests that measure alone.
 static MACHINE: LazyLock<RwLock<()>> = LazyLock::new(RwLock::default);
 
+/// Keeps the machine from other tests here until it is dropped.
+pub(crate) async fn alone() -> impl Send {
+    MACHINE.write().await
+}
+
 impl Manager {
     /// A manager with the machine to itself, as far as these tests go.
     pub(crate) async fn start() -> Manager {
