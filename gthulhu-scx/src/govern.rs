@@ -64,8 +64,6 @@ struct Stale {
     intents: bool,
     /// The cgroups of pods and targets have to be looked up again.
     places: bool,
-    /// The maps may differ from what is due.
-    rules: bool,
     /// Processes came, went or changed their names.
     processes: bool,
 }
@@ -103,6 +101,8 @@ pub struct Governor {
     proc_root: PathBuf,
     wanted: Wanted,
     stale: Stale,
+    /// The maps may differ from what is due.
+    unwritten: bool,
     pace: Pace,
     places: Places,
     numbers: RuleNumbers,
@@ -124,6 +124,7 @@ impl Governor {
             proc_root,
             wanted: Wanted::default(),
             stale: Stale { intents: true, places: true, ..Stale::default() },
+            unwritten: true,
             pace: Pace::new(clock, poll),
             places: Places::default(),
             numbers: RuleNumbers::default(),
@@ -147,7 +148,7 @@ impl Governor {
         self.written = Written::default();
         self.numbers.forget_answers();
         (self.facts.generation, self.events_lost) = (0, 0);
-        (self.stale.places, self.stale.rules) = (true, true);
+        (self.stale.places, self.unwritten) = (true, true);
         self.pace.hurry();
     }
 
@@ -178,8 +179,7 @@ impl Governor {
 
     /// When [`work`](Self::work) has something to do.
     pub fn due(&self) -> Instant {
-        let Stale { intents, places, rules, processes } = self.stale;
-        self.pace.due(intents || places || rules, processes)
+        self.pace.due(self.is_behind(), self.stale.processes)
     }
 
     /// Does what is due by now.
@@ -192,16 +192,19 @@ impl Governor {
         done
     }
 
+    /// Whether the maps may have to be written.
+    fn is_behind(&self) -> bool {
+        self.stale.intents || self.stale.places || self.unwritten
+    }
+
     fn round(&mut self, maps: &mut dyn KernelMaps) -> Result<(), GovernError> {
-        let Stale { intents, places, rules, .. } = self.stale;
-        let publishing = (intents || places || rules) && self.pace.may_publish();
-        if publishing {
+        if self.is_behind() && self.pace.may_publish() {
             self.look()?;
             self.write(maps)?;
         } else if self.pace.may_walk(self.stale.processes) {
             self.walk()?;
             // What follows from that is not held back for another round.
-            if self.stale.rules && self.pace.may_publish() {
+            if self.unwritten && self.pace.may_publish() {
                 self.look()?;
                 self.write(maps)?;
             }
@@ -234,7 +237,7 @@ impl Governor {
             self.places = Places::look(&self.tree, &self.wanted.cgroups);
             self.stale.places = false;
         }
-        self.stale.rules = true;
+        self.unwritten = true;
         Ok(())
     }
 
@@ -243,7 +246,7 @@ impl Governor {
         self.stale.processes = false;
         if changed && self.pace.is_polling() {
             // Beside older hierarchies a cgroup begins to count with its first process, which is no event.
-            (self.stale.places, self.stale.rules) = (true, true);
+            (self.stale.places, self.unwritten) = (true, true);
         }
         self.pace.walked();
         Ok(())
@@ -258,7 +261,7 @@ impl Governor {
             self.facts.generation = maps.publish()?;
             self.pace.published();
         }
-        self.stale.rules = false;
+        self.unwritten = false;
         self.numbers.keep_only(&plan.cgroups);
         self.pace.set_polling(plan.unplaced > 0 && self.tree.mount().hybrid || plan.pods_by_process > 0);
         self.facts.rules = self.written.cgroups();
@@ -284,8 +287,8 @@ impl Governor {
     }
 
     fn note_pending(&mut self) {
-        let Stale { intents, places, rules, processes } = self.stale;
-        self.facts.pending = [intents, places, rules, processes].map(u64::from).iter().sum();
+        let Stale { intents, places, processes } = self.stale;
+        self.facts.pending = [intents, places, processes, self.unwritten].map(u64::from).iter().sum();
         self.facts.pids_gone = self.processes.gone();
     }
 

@@ -13,7 +13,7 @@ use gthulhu_lib::intent::{Invalid, Limits};
 use gthulhu_lib::process::ProcessId;
 use gthulhu_lib::wire::IntentBody;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -71,7 +71,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 pub fn parse(path: &Path, text: &[u8], limits: &Limits) -> Result<Wanted, FileError> {
     parse_text(text, *limits).map_err(|Fault { at, message }| {
         let before = &text[..at.min(text.len())];
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        let line = before.split(|&byte| byte == b'\n').count();
         FileError::Wrong { path: path.to_owned(), line, message }
     })
 }
@@ -147,7 +147,7 @@ fn whole(text: &str) -> Result<Vec<&RawValue>, Fault> {
 }
 
 fn read_entry(text: &str) -> Result<(Target, IntentBody), Invalid> {
-    let keys: BTreeMap<String, IgnoredAny> = read_json(text)?;
+    let keys: BTreeMap<String, Value> = read_json(text)?;
     if let Some(key) = keys.keys().find(|key| !KNOWN.contains(&key.as_str())) {
         return Err(Invalid::new(key, "is not known"));
     }

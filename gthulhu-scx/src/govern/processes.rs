@@ -73,7 +73,7 @@ impl Governor {
         }
         self.facts.pids = self.written.pids();
         // Their room may be wanted by others.
-        self.stale.rules |= self.facts.refused > 0;
+        self.unwritten |= self.facts.refused > 0;
         Ok(())
     }
 }
