@@ -57,7 +57,8 @@ fuzz_target!(|data: &[u8]| {
     let head = Head::new(Method::GET, "/".parse().expect("a path"), headers, peer);
     if let Bearer::Token(token) = head.bearer() {
         let (verifier, remembering) = &*VERIFIERS;
-        let (plain, remembered) = (verifier.verify::<Value>(token), remembering.verify(token).map(Arc::unwrap_or_clone));
+        let (plain, remembered) =
+            (verifier.verify::<Value>(token), remembering.verify(token).map(Arc::unwrap_or_clone));
         assert_eq!(plain, remembered);
         assert_eq!(plain.is_ok(), token == GOOD, "{plain:?} for {token}");
     }
