@@ -58,7 +58,7 @@ pub enum TokenError {
 /// Makes tokens with one private key.
 pub struct Signer {
     key: EncodingKey,
-    header: Header,
+    kid: Option<String>,
 }
 
 /// Checks tokens against one public key.
@@ -72,20 +72,19 @@ impl Signer {
     /// A signer with this key.
     pub fn new(key: &PrivateKey) -> Signer {
         provider::install();
-        Signer { key: EncodingKey::from_rsa_der(key.pkcs1_der()), header: Header::new(Algorithm::RS256) }
+        Signer { key: EncodingKey::from_rsa_der(key.pkcs1_der()), kid: None }
     }
 
     /// A signer with this key, whose tokens name it in `kid`: for a [`KeySet`].
     pub fn named(key: &PrivateKey) -> Signer {
-        let mut signer = Signer::new(key);
-        signer.header.kid = Some(key.public().kid());
-        signer
+        Signer { kid: Some(key.public().kid()), ..Signer::new(key) }
     }
 
     /// A token with header `{"typ":"JWT","alg":"RS256"}` and these claims, which should hold `exp`, `nbf`, `iat`
     /// (unix seconds), `iss` and `sub`: a [`Verifier`] wants them.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, TokenError> {
-        jsonwebtoken::encode(&self.header, claims, &self.key).map_err(|_| TokenError::Sign)
+        let header = Header { kid: self.kid.clone(), ..Header::new(Algorithm::RS256) };
+        jsonwebtoken::encode(&header, claims, &self.key).map_err(|_| TokenError::Sign)
     }
 }
 

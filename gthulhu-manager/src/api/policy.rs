@@ -77,7 +77,7 @@ fn note_denied(app: &App, head: &Head, claims: &Claims, permission: Permission) 
     app.metrics.denied();
     let Ok(caller) = app.service.caller(claims) else { return };
     let (service, caller) = (Arc::clone(&app.service), caller.seen_from(head.peer.ip()));
-    let request_id = head.request_id.clone();
+    let request_id = head.request_id;
     tokio::task::spawn_blocking(move || service.note_denied(&caller, &request_id, permission));
 }
 

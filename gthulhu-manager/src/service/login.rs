@@ -32,16 +32,22 @@ pub struct Profile {
 /// Hashes of so many other costs are worth the work of hiding whose they are; the users of more show by their time.
 const COSTS_MAX: usize = 4;
 
-/// The costs of the hashes that users have, and the users they were taken from.
+/// The costs of the hashes that users have.
 #[derive(Default)]
-pub(super) struct Costs(Mutex<Option<(Shelf<Id, User>, Vec<HashCost>)>>);
+pub(super) struct Costs(Mutex<Option<Known>>);
+
+struct Known {
+    /// Whose they are.
+    users: Shelf<Id, User>,
+    costs: Vec<HashCost>,
+}
 
 impl Costs {
     /// The cost of new hashes, and every other one that occurs among the users.
     fn of(&self, state: &State) -> Vec<HashCost> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, costs)) = known.as_ref().filter(|(users, _)| Arc::ptr_eq(users, &state.users)) {
-            return costs.clone();
+        if let Some(known) = known.as_ref().filter(|known| Arc::ptr_eq(&known.users, &state.users)) {
+            return known.costs.clone();
         }
         let mut costs = vec![HashCost::CURRENT];
         for user in state.users.values() {
@@ -50,7 +56,7 @@ impl Costs {
                 costs.push(cost);
             }
         }
-        *known = Some((Arc::clone(&state.users), costs.clone()));
+        *known = Some(Known { users: Arc::clone(&state.users), costs: costs.clone() });
         costs
     }
 }

@@ -171,7 +171,7 @@ impl Service {
         shown: &Ticket,
         change: impl Fn(&State, &Stored<LoginSession>, &Origin) -> Result<(Batch, T), ServiceError>,
     ) -> Result<T, ServiceError> {
-        let outcome = self.world.mutate(|state| {
+        self.world.mutate(|state| {
             let stored = state.sessions.get(&shown.session).ok_or(ServiceError::NoSuchRefreshToken)?;
             let origin = origin.by(stored.value.user);
             if stored.value.token_hash != shown.hash {
@@ -183,8 +183,7 @@ impl Service {
             }
             let (batch, answer) = change(state, stored, &origin)?;
             Ok((Some(batch), Ok(answer)))
-        })?;
-        outcome
+        })?
     }
 
     fn opened(&self, user: &User, session: &LoginSession, token: &str) -> Opened {

@@ -130,7 +130,7 @@ impl Counter {
     fn admits(&mut self, limit: u32, window: Duration, now: Instant) -> Result<(), Duration> {
         let since = self.since.map(|since| now.saturating_duration_since(since));
         match since {
-            Some(passed) if passed < window && self.failures >= limit => Err(window - passed),
+            Some(passed) if passed < window && self.failures >= limit => Err(window.saturating_sub(passed)),
             Some(passed) if passed < window => Ok(()),
             _ => {
                 (self.since, self.failures) = (None, 0);

@@ -119,6 +119,7 @@ impl Origin {
     }
 
     /// The same request, now that it is known whose it is.
+    #[must_use]
     pub fn by(&self, user: Id) -> Self {
         Self { actor: Some(user), ..self.clone() }
     }

@@ -67,6 +67,17 @@ fn said(text: &str) -> Vec<String> {
     text.lines().filter(|line| !line.starts_with('{')).map(str::to_owned).collect()
 }
 
+/// Runs a command to its end: the lines it printed, or its exit code and why.
+pub(crate) fn operate(words: &[&str]) -> Result<Vec<String>, (i32, String)> {
+    let output = program(&[]).args(words).output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    if output.status.success() {
+        return Ok(out.lines().map(str::to_owned).collect());
+    }
+    let reason = err.trim().strip_prefix("gthulhu-manager: ").unwrap_or(&err).to_owned();
+    Err((output.status.code().unwrap(), reason))
+}
+
 impl Place {
     pub(crate) fn new() -> Self {
         Self::with_store_in(None)
@@ -110,19 +121,7 @@ impl Place {
     /// Runs an operator's command to its end: the lines it printed, or its exit code and why.
     pub(crate) fn operate(&self, words: &[&str]) -> Result<Vec<String>, (i32, String)> {
         let config = self.dir.path().join("manager.toml");
-        self.operate_bare(&[words, &["--config", config.to_str().unwrap()]].concat())
-    }
-
-    /// The same for a command that reads no configuration.
-    pub(crate) fn operate_bare(&self, words: &[&str]) -> Result<Vec<String>, (i32, String)> {
-        let output = program(&[]).args(words).output().unwrap();
-        let (out, err) =
-            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-        if output.status.success() {
-            return Ok(out.lines().map(str::to_owned).collect());
-        }
-        let reason = err.trim().strip_prefix("gthulhu-manager: ").unwrap_or(&err).to_owned();
-        Err((output.status.code().unwrap(), reason))
+        operate(&[words, &["--config", config.to_str().unwrap()]].concat())
     }
 
     /// Starts it and returns at once.

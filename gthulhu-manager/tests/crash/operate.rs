@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::manager::{Manager, Place};
+use crate::manager::{Manager, Place, operate};
 use crate::wire::Wire;
 
 /// What every signed-in user may ask.
@@ -193,7 +193,7 @@ fn certificates_are_issued_renewed_and_shown() {
     let cert = out.path().join("n1.crt").display().to_string();
     assert_eq!(made, [out.path().join("n1.key").display().to_string(), cert.clone()]);
     assert_eq!(place.operate(&issue).unwrap_err().0, 73, "nothing is overwritten");
-    let shown = place.operate_bare(&["certs", "inspect", &cert]).unwrap();
+    let shown = operate(&["certs", "inspect", &cert]).unwrap();
     assert_eq!(
         shown[..6],
         [
@@ -210,11 +210,11 @@ fn certificates_are_issued_renewed_and_shown() {
     let before = (read("n1.crt"), read("n1.key"));
     place.operate(&["certs", "renew", &cert]).unwrap();
     assert!(read("n1.crt") != before.0 && read("n1.key") != before.1);
-    assert_eq!(place.operate_bare(&["certs", "inspect", &cert]).unwrap()[..6], shown[..6]);
+    assert_eq!(operate(&["certs", "inspect", &cert]).unwrap()[..6], shown[..6]);
 
     place.operate(&["certs", "issue", "--out", dir]).unwrap();
     let manager = out.path().join("gthulhu-manager.crt").display().to_string();
-    assert_eq!(place.operate_bare(&["certs", "inspect", &manager]).unwrap()[2], "use      client");
+    assert_eq!(operate(&["certs", "inspect", &manager]).unwrap()[2], "use      client");
     let ca = place.operate(&["certs", "ca"]).unwrap().join("\n");
     fs::write(out.path().join("ca.crt"), ca + "\n").unwrap();
     let (code, _) =

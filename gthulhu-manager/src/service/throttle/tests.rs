@@ -5,8 +5,8 @@ use super::*;
 const LIMITS: LoginLimits =
     LoginLimits { account: 3, address: 5, window: Duration::from_secs(900), in_a_row: 7 };
 
-fn address(last: u8) -> Option<IpAddr> {
-    Some([192, 0, 2, last].into())
+fn address(last: u8) -> IpAddr {
+    [192, 0, 2, last].into()
 }
 
 /// A throttle and a clock that is turned by hand.
@@ -18,13 +18,13 @@ impl Rig {
     }
 
     fn fail(&self, name: &str, from: u8) -> Result<(), u64> {
-        let attempt = self.0.attempt(name, address(from), self.1).map_err(|after| after.as_secs())?;
+        let attempt = self.0.attempt(name, Some(address(from)), self.1).map_err(|after| after.as_secs())?;
         attempt.failed();
         Ok(())
     }
 
     fn succeed(&self, name: &str, from: u8) -> Result<(), u64> {
-        let attempt = self.0.attempt(name, address(from), self.1).map_err(|after| after.as_secs())?;
+        let attempt = self.0.attempt(name, Some(address(from)), self.1).map_err(|after| after.as_secs())?;
         attempt.succeeded();
         Ok(())
     }
@@ -109,7 +109,7 @@ fn after_so_many_in_a_row_an_account_waits_for_a_new_password() {
 #[test]
 fn attempts_that_are_being_judged_count_and_those_without_a_verdict_do_not() {
     let rig = Rig::new();
-    let attempt = || rig.0.attempt("ann", address(1), rig.1);
+    let attempt = || rig.0.attempt("ann", Some(address(1)), rig.1);
     let judging: Vec<_> = (0..3).map(|_| attempt().ok().unwrap()).collect();
     assert!(attempt().is_err(), "many at once are no way around");
     drop(judging);
