@@ -58,7 +58,7 @@ fn what_is_missing_is_named_with_its_exit_code() {
         (
             |root, _| {
                 write(root, "sys/kernel/sched_ext/state", b"enabled\n");
-                write(root, "sys/kernel/sched_ext/root/ops", b"bpfland_1.0\n");
+                write(&root.join("sys/kernel/sched_ext"), "root/ops", b"bpfland_1.0\n");
             },
             75,
             "another scheduler is attached: bpfland_1.0 (state enabled)",
