@@ -110,20 +110,29 @@ fn stage() -> io::Result<tempfile::TempDir> {
     let stage = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     fs::copy(env::current_exe()?, stage.path().join("kernel"))?;
     fs::copy(env!("CARGO_BIN_EXE_gthulhu-scx"), stage.path().join("gthulhu-scx"))?;
-    compile_other(&stage.path().join("other.bpf.o"))?;
+    // Half of their size is for debuggers, and reading is slow in there. Without `strip` it only takes longer.
+    let _ = Command::new("strip")
+        .arg("--strip-debug")
+        .args(["kernel", "gthulhu-scx"])
+        .current_dir(&stage)
+        .status();
+    let source = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel").join(name);
+    let named = env::var("BPF_CLANG").ok();
+    let clangs: Vec<&str> = named.as_deref().into_iter().chain(["clang-19", "clang"]).collect();
+    let bpf = ["-O2", "-g", "-target", "bpf", "-c"];
+    compile(&clangs, &bpf, &source("other.bpf.c"), &stage.path().join("other.bpf.o"))?;
+    compile(&["cc"], &["-O2", "-pthread"], &source("leaderless.c"), &stage.path().join("leaderless"))?;
     Ok(stage)
 }
 
-/// The scheduler that is in the way, by the compiler that has made ours.
-fn compile_other(object: &Path) -> io::Result<()> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel/other.bpf.c");
-    let named = env::var("CLANG").ok();
-    for compiler in named.as_deref().into_iter().chain(["clang-19", "clang"]) {
-        let mut command = Command::new(compiler);
-        command.args(["-O2", "-g", "-target", "bpf", "-c"]).arg(&source).arg("-o").arg(object);
-        if command.status().is_ok_and(|status| status.success()) {
-            return Ok(());
-        }
+/// Compiles by the first of the compilers that can.
+fn compile(compilers: &[&str], options: &[&str], source: &Path, target: &Path) -> io::Result<()> {
+    let compiles = |compiler: &&str| {
+        let status = Command::new(compiler).args(options).arg(source).arg("-o").arg(target).status();
+        status.is_ok_and(|status| status.success())
+    };
+    if compilers.iter().any(compiles) {
+        return Ok(());
     }
-    Err(io::Error::other(format!("no clang compiles {}", source.display())))
+    Err(io::Error::other(format!("none of {compilers:?} compiles {}", source.display())))
 }

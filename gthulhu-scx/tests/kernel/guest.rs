@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use gthulhu_probe::{clock, place};
+use gthulhu_scx::scheduler::{Loaded, Options, Scheduler};
 
 use crate::table::{CASES, Case};
 use crate::world::{self, World};
@@ -20,6 +21,9 @@ pub(crate) const ONE: &str = "guest-one";
 /// The same, taking its time.
 pub(crate) const ONE_LONG: &str = "guest-one-long";
 
+/// Loads and attaches the kernel side, and takes it away again.
+pub(crate) const LOAD: &str = "guest-load";
+
 /// A case that is older than this many seconds is ended; in the long form it has more.
 const PATIENCE: [u64; 2] = [120, 1800];
 /// What the kernel says when something is wrong with it, or with a scheduler.
@@ -32,7 +36,7 @@ const ALARMS: [&str; 9] = [
     "stall",
     "runtime error",
     "RCU",
-    "disabled (",
+    "sched_ext: ",
 ];
 
 /// Everything that a case has said, and whether that was its failure.
@@ -43,6 +47,10 @@ struct Outcome {
 
 /// The report is that of any test program.
 pub(crate) fn run_all(names: &[String], long: bool) -> ExitCode {
+    if let Err(error) = world::bring_in_programs() {
+        println!("test result: FAILED. 0 passed; 1 failed; 0 ignored; cannot copy the programs: {error}");
+        return ExitCode::FAILURE;
+    }
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     println!("\nkernel {}: running {} tests", release.trim(), names.len());
     let begun = clock::now();
@@ -83,7 +91,7 @@ fn run_apart(case: &Case, long: bool) -> io::Result<Outcome> {
     world::run("dmesg", &["--clear"])?;
     let log = Path::new("/run/case.log");
     let file = fs::File::create(log)?;
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(world::program())
         .args([if long { ONE_LONG } else { ONE }, case.name])
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
@@ -112,10 +120,14 @@ fn run_apart(case: &Case, long: bool) -> io::Result<Outcome> {
     Ok(Outcome { said, failure })
 }
 
+/// What it says when all is well, though it mentions sched_ext.
+const PEACE: [&str; 3] =
+    ["\" enabled", "disabled (unregistered from user space)", "unregistered from user space"];
+
 /// The kernel's lines of alarm that the case does not call for.
 fn alarms(case: &Case) -> io::Result<String> {
     let text = world::run("dmesg", &[])?;
-    let expected = |line: &str| case.kernel_says.iter().any(|words| line.contains(words));
+    let expected = |line: &str| PEACE.iter().chain(case.kernel_says).any(|words| line.contains(words));
     let alarming = |line: &&str| ALARMS.iter().any(|alarm| line.contains(alarm)) && !expected(line);
     Ok(text.lines().filter(alarming).fold(String::new(), |said, line| said + "dmesg: " + line + "\n"))
 }
@@ -131,4 +143,18 @@ pub(crate) fn run_one(name: &str, long: bool) -> ExitCode {
     }
     println!("{}", world::last_words());
     ExitCode::FAILURE
+}
+
+/// Says why it cannot be loaded, if it cannot.
+pub(crate) fn load() -> ExitCode {
+    match Scheduler::load(&Options::default()).and_then(Loaded::attach) {
+        Ok(attached) => {
+            attached.detach();
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Some((first, names)) if first == guest::ALL_LONG => guest::run_all(names, true),
         Some((first, [name])) if first == guest::ONE => guest::run_one(name, false),
         Some((first, [name])) if first == guest::ONE_LONG => guest::run_one(name, true),
+        Some((first, [])) if first == guest::LOAD => guest::load(),
         _ => boot::run(&arguments),
     }
 }

@@ -1,6 +1,6 @@
 //! Every case by its name.
 
-use crate::cases::{growth, lives, refusals, selection, storms};
+use crate::cases::{capabilities, growth, limits, lives, machine, refusals, selection, storms};
 use crate::world::World;
 
 /// A case: fails by panicking.
@@ -20,6 +20,10 @@ const fn case(name: &'static str, run: fn(&mut World)) -> Case {
 }
 
 impl Case {
+    const fn only_long(self) -> Case {
+        Case { long: true, ..self }
+    }
+
     const fn while_the_kernel_says(self, kernel_says: &'static [&'static str]) -> Case {
         Case { kernel_says, ..self }
     }
@@ -32,6 +36,7 @@ pub(crate) const CASES: &[Case] = &[
     case("by_regex", selection::by_regex),
     case("by_pid", selection::by_pid),
     case("removal", selection::removal),
+    case("pod_deleted", selection::pod_deleted),
     case("thread", growth::thread),
     case("fork", growth::fork),
     case("exec", growth::exec),
@@ -42,12 +47,26 @@ pub(crate) const CASES: &[Case] = &[
     case("stopped", lives::stopped),
     case("sysrq", lives::sysrq).while_the_kernel_says(&["disabled (disabled by sysrq-S)"]),
     case("other_scheduler", lives::other_scheduler),
-    case("hotplug", lives::hotplug).while_the_kernel_says(&["hotplug"]),
+    case("upgrade", lives::upgrade),
+    case("leader_exits", lives::leader_exits),
+    case("hotplug", machine::hotplug).while_the_kernel_says(&["hotplug"]),
+    case("realtime_hog", machine::realtime_hog),
+    case("stall", machine::stall).while_the_kernel_says(&[
+        "runnable task stall",
+        "sched_ext:",
+        "RT throttling",
+    ]),
+    case("cpu_weight", limits::cpu_weight),
+    case("cpu_max", limits::cpu_max),
     case("many_strategies", storms::many_strategies),
     case("hostile_values", storms::hostile_values),
     case("fork_storm", storms::fork_storm),
     case("strong_hogs", storms::strong_hogs),
+    case("strategy_storm", storms::strategy_storm),
+    case("ring_full", storms::ring_full),
+    case("thousands_runnable", storms::thousands_runnable).only_long(),
     case("verifier", refusals::verifier),
     case("no_capability", refusals::no_capability),
+    case("capabilities", capabilities::capabilities),
     case("no_boot", refusals::no_boot),
 ];

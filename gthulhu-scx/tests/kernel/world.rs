@@ -15,7 +15,7 @@ mod scheduler;
 mod task;
 
 pub(crate) use cgroups::{cgroup, clear_cgroups, container};
-pub(crate) use machine::{Cpu, Other, attached, dmesg, start_time};
+pub(crate) use machine::{Cpu, Other, attached, dmesg, kernel_has, start_time};
 pub(crate) use puppet::{Helper, PROBE, Puppet};
 pub(crate) use scheduler::{Scheduler, Setting};
 pub(crate) use task::Seen;
@@ -25,7 +25,7 @@ const PATIENCE: u64 = 60;
 
 /// A case's own state.
 pub(crate) struct World {
-    /// Below it `gthulhu-scx` and this program under the names that cases ask for.
+    /// Below it this program under the names that cases ask for.
     programs: PathBuf,
     /// Whether cases take their time.
     pub(crate) long: bool,
@@ -33,24 +33,17 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(long: bool) -> World {
-        let programs = PathBuf::from("/run/programs");
+        let programs = PathBuf::from("/run/names");
         fs::create_dir_all(&programs).expect("the guest's /run is writable");
         fs::create_dir_all("/run/gthulhu").expect("the guest's /run is writable");
         World { programs, long }
-    }
-
-    /// Where the programs were staged.
-    pub(crate) fn stage() -> PathBuf {
-        let program = std::env::current_exe().expect("a running program has a file");
-        program.parent().expect("a file lies in a folder").to_owned()
     }
 
     /// This program under another name: what it is started by is the name of its process.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         let link = self.programs.join(name);
         if !link.exists() {
-            let program = std::env::current_exe().expect("a running program has a file");
-            std::os::unix::fs::symlink(program, &link).expect("a link can be made in /run");
+            std::os::unix::fs::symlink(program(), &link).expect("a link can be made in /run");
         }
         link
     }
@@ -73,6 +66,28 @@ pub(crate) fn last_words() -> String {
     let said = |whose: &'static str| move |said: String, line: &str| said + whose + line + "\n";
     let scheduler = log.lines().skip(before).fold(String::new(), said("scheduler: "));
     dmesg().lines().fold(scheduler, said("dmesg: "))
+}
+
+/// Where the programs are, in memory.
+pub(crate) fn stage() -> PathBuf {
+    PathBuf::from("/run/programs")
+}
+
+/// This program there.
+pub(crate) fn program() -> PathBuf {
+    stage().join("kernel")
+}
+
+/// Copies what was staged into the guest's memory: the share with the host is slow.
+pub(crate) fn bring_in_programs() -> io::Result<()> {
+    let from = std::env::current_exe()?;
+    let folder = from.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(stage())?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        fs::copy(entry.path(), stage().join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 /// Asks again until it is so; fails with the words if it never is.

@@ -8,8 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::world::{
-    Cpu, Helper, Other, Scheduler, Seen, Setting, World, attached, cgroup, comes_true, start_time, state,
-    until,
+    Helper, Other, Scheduler, Seen, Setting, World, attached, cgroup, comes_true, start_time, state, until,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -124,24 +123,32 @@ pub(crate) fn other_scheduler(_: &mut World) {
     scheduler.stops();
 }
 
-/// CPUs go and come: the scheduler goes on, or is back at once, and knows how many there are.
-pub(crate) fn hotplug(world: &mut World) {
+/// A version is replaced by the next: the gap is told, and strategies hold again after it.
+pub(crate) fn upgrade(world: &mut World) {
     let _load = load(world);
-    let cpu = Cpu::number(1);
     let mut puppet = world.puppet("chosen", &cgroup("chosen"));
-    let mut scheduler = Scheduler::with(&chosen());
-    scheduler.governs(&mut puppet);
-    let online = |scheduler: &Scheduler| scheduler.stats().counters.metrics.nr_online_cpus;
-    assert_eq!(online(&scheduler), 2);
-    for _ in 0..if world.long { 20 } else { 2 } {
-        cpu.goes();
-        until("it is attached on one CPU", || state() == "enabled" && online(&scheduler) == 1);
-        scheduler.governs(&mut puppet);
-        cpu.comes();
-        until("it is attached on two CPUs", || state() == "enabled" && online(&scheduler) == 2);
-        scheduler.governs(&mut puppet);
+    let old = Scheduler::with(&chosen());
+    old.governs(&mut puppet);
+    let begun = clock::now();
+    old.stops();
+    let new = Scheduler::with(&chosen());
+    println!("without a scheduler of ours for at most {} ms", (clock::now() - begun) / 1_000_000);
+    new.governs(&mut puppet);
+    new.stops();
+}
+
+/// The first thread of a process ends, the others go on: they keep their strategy.
+pub(crate) fn leader_exits(_: &mut World) {
+    let cgroup = cgroup("chosen");
+    let scheduler = Scheduler::with(&chosen());
+    let mut leaderless = Helper::leaderless(&cgroup);
+    let worker = leaderless.worker();
+    for _ in 0..3 {
+        let before = scheduler.sees(worker).map_or(0, |seen| seen.enqueues);
+        until("the thread runs", || scheduler.sees(worker).is_some_and(|seen| seen.enqueues > before + 3));
+        let seen = scheduler.sees(worker).expect("it runs");
+        assert!(seen.was_always_governed(), "{seen:?}");
     }
-    assert!(scheduler.runs());
-    assert_eq!(scheduler.status().failures, 0, "a CPU that goes is no failure");
+    drop(leaderless);
     scheduler.stops();
 }

@@ -1,5 +1,7 @@
 //! Who is meant: by cgroup, by pod, by name, by number; and no longer.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::world::{Puppet, Scheduler, Seen, World, cgroup, container, start_time, until};
@@ -73,12 +75,15 @@ pub(crate) fn by_pid(world: &mut World) {
     let scheduler = Scheduler::with(&json!({"intents": [
         entry(&chosen, start_time(chosen.pid())),
         entry(&younger, start_time(younger.pid()) - 1),
+        // Nobody has this number.
+        {"pid": 4_194_304, "startTime": 1, "priority": 7},
     ]}));
 
     let seen = scheduler.governs(&mut chosen);
     assert_eq!((seen.source.as_str(), seen.priority), ("pid", 7));
     is_left_alone(&scheduler, &mut other);
     is_left_alone(&scheduler, &mut younger);
+    assert_eq!(scheduler.status().pids_gone, 2);
     let worker = chosen.makes("thread");
     chosen.wakes_up();
     assert!(scheduler.sees(worker).expect("it runs").was_always_governed(), "threads follow their leader");
@@ -104,5 +109,21 @@ pub(crate) fn removal(world: &mut World) {
     assert!(after.enqueues > before.enqueues);
     assert!(!scheduler.sees(worker).expect("it runs").is_governed(), "its threads as well");
     assert!(scheduler.stats().cgroups.is_empty());
+    scheduler.stops();
+}
+
+/// A pod that goes takes its rule with it; the next one of the same name is found again.
+pub(crate) fn pod_deleted(world: &mut World) {
+    let scheduler = Scheduler::with(&json!({"intents": [{"podID": POD, "priority": 3}]}));
+    for _ in 0..2 {
+        let cgroup = container(POD, 'a');
+        let mut puppet = world.puppet("member", &cgroup);
+        scheduler.governs(&mut puppet);
+        assert!(scheduler.status().rules > 0);
+        drop(puppet);
+        until("the container can be removed", || fs::remove_dir(&cgroup).is_ok());
+        fs::remove_dir(cgroup.parent().expect("a container is in a pod")).expect("the pod is empty");
+        until("its rule is gone", || scheduler.status().rules == 0);
+    }
     scheduler.stops();
 }

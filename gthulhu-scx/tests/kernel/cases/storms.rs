@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use gthulhu_probe::{clock, cpu_time};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::world::{Helper, Scheduler, World, attached, cgroup, container, run, until};
@@ -123,6 +124,58 @@ pub(crate) fn strong_hogs(world: &mut World) {
         let got = cpu_time::of_process(pid) - before;
         assert!(got > SECOND / 5, "a normal process got {} ms", got / 1_000_000);
     }
+    assert!(scheduler.runs() && !attached().is_empty());
+    assert_eq!(scheduler.status().failures, 0);
+    scheduler.stops();
+}
+
+/// Strategies that change without end are published ten times a second at most, and the last one holds.
+pub(crate) fn strategy_storm(world: &mut World) {
+    let cgroup = cgroup("chosen");
+    let mut puppet = world.puppet("chosen", &cgroup);
+    let intents = |priority| json!({"intents": [{"cgroupPath": "/chosen", "priority": priority}]});
+    let scheduler = Scheduler::with(&intents(20));
+    scheduler.governs(&mut puppet);
+    let (begun, generation) = (clock::now(), scheduler.status().generation);
+    let changes = if world.long { 20_000 } else { 1_000 };
+    for number in 0..changes {
+        scheduler.gets(&intents(1 + number % 20));
+    }
+    scheduler.gets(&intents(7));
+    until("the last one holds", || scheduler.governs(&mut puppet).priority == 7);
+    let (elapsed, published) = (clock::now() - begun, scheduler.status().generation - generation);
+    assert!(published <= 3 + elapsed * 10 / SECOND, "{published} in {} ms", elapsed / 1_000_000);
+    scheduler.stops();
+}
+
+/// More happens than fits into the ring of events while nobody reads it: that is counted, and made up for.
+pub(crate) fn ring_full(world: &mut World) {
+    let uid = "20da609e-6973-4463-a1e3-1b0b4f33cb1e";
+    let intents = json!({"intents": [{"podID": uid, "commandRegex": "^(late|nginx)$", "priority": 5}]});
+    let mut sentinel = world.puppet("nginx", &container(uid, 'a'));
+    let scheduler = Scheduler::with(&intents);
+    scheduler.governs(&mut sentinel);
+    scheduler.signal(Signal::STOP);
+    let script = "echo $$ >$0/cgroup.procs; for i in {1..3000}; do (:); done";
+    let cgroup = container(uid, 'a').display().to_string();
+    run("bash", &["-c", script, &cgroup]).expect("there is a shell");
+    // Made while nobody looks.
+    let mut late = world.puppet("late", &container(uid, 'b'));
+    late.wakes_up();
+    scheduler.signal(Signal::CONT);
+    scheduler.governs(&mut late);
+    scheduler.governs(&mut sentinel);
+    assert!(scheduler.stats().counters.more["events_lost"] > 0, "{:?}", scheduler.stats().counters.more);
+    scheduler.stops();
+}
+
+/// Thousands of tasks that all want to run: each has its turn before the kernel loses patience.
+pub(crate) fn thousands_runnable(world: &mut World) {
+    let mut puppet = world.puppet("chosen", &cgroup("chosen"));
+    let mut scheduler = Scheduler::with(&json!({"intents": [{"cgroupPath": "/chosen", "priority": 5}]}));
+    scheduler.governs(&mut puppet);
+    let _hogs = [normal_hogs(world, 1000), normal_hogs(world, 1000)];
+    puppet.does("pulse 90000");
     assert!(scheduler.runs() && !attached().is_empty());
     assert_eq!(scheduler.status().failures, 0);
     scheduler.stops();

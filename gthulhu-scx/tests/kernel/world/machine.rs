@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use libbpf_rs::{Link, MapCore, ObjectBuilder};
 
-use super::{World, run, until};
+use super::{run, stage, until};
 
 /// A CPU that can be taken away; back with the value's end.
 pub(crate) struct Cpu(PathBuf);
@@ -42,7 +42,7 @@ impl Other {
     pub(crate) const NAME: &'static str = "somebody_else";
 
     pub(crate) fn attaches() -> Other {
-        let object = ObjectBuilder::default().open_file(World::stage().join("other.bpf.o"));
+        let object = ObjectBuilder::default().open_file(stage().join("other.bpf.o"));
         let mut object = object.and_then(libbpf_rs::OpenObject::load).expect("the object can be loaded");
         let mut operations = object.maps_mut().find(|map| map.name() == "other");
         let link = operations.as_mut().map(libbpf_rs::MapMut::attach_struct_ops);
@@ -68,4 +68,10 @@ pub(crate) fn start_time(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process is there");
     let after_name = text.rsplit_once(") ").expect("the name is in parentheses").1;
     after_name.split(' ').nth(19).and_then(|field| field.parse().ok()).expect("field 22 is a number")
+}
+
+/// Whether the kernel has a symbol with this in its name.
+pub(crate) fn kernel_has(word: &str) -> bool {
+    let symbols = fs::read_to_string("/proc/kallsyms").expect("root may read it");
+    symbols.contains(word)
 }

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use super::stage;
+
 /// Makes this program play the probe; inherited by what the probe starts.
 pub(crate) const PROBE: &str = "GTHULHU_TEST_PLAYS_PROBE";
 
@@ -92,6 +94,22 @@ impl Helper {
         command.env(PROBE, "1").arg("--cgroup").arg(cgroup).args(arguments);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         Helper(child.expect("a helper can be started"))
+    }
+
+    /// A process in the cgroup whose first thread ends at once.
+    pub(crate) fn leaderless(cgroup: &Path) -> Helper {
+        let script = "echo $$ >$0/cgroup.procs; exec $1";
+        let mut command = Command::new("bash");
+        command.args(["-c", script]).arg(cgroup).arg(stage().join("leaderless"));
+        Helper(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a helper can be started"))
+    }
+
+    /// The thread that it says is left.
+    pub(crate) fn worker(&mut self) -> u32 {
+        let output = self.0.stdout.as_mut().expect("its output is a pipe");
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).expect("it says a number");
+        line.trim().parse().expect("it says a number")
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Puppet, Seen, World, run, state, until};
+use super::{Puppet, Seen, run, stage, state, until};
 
 /// What it writes.
 pub(crate) const LOG: &str = "/run/scheduler.log";
@@ -50,7 +50,7 @@ pub(crate) struct Scheduler {
 impl Scheduler {
     /// The staged program.
     pub(crate) fn program() -> PathBuf {
-        World::stage().join("gthulhu-scx")
+        stage().join("gthulhu-scx")
     }
 
     /// Attached, with these intents.

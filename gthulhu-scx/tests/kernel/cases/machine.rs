@@ -1,0 +1,94 @@
+//! The machine under the scheduler: CPUs that go and come, tasks of a stronger class, a task that waits too long.
+
+use std::fs;
+
+use gthulhu_probe::clock;
+use gthulhu_scx::status::State;
+use serde_json::{Value, json};
+
+use crate::world::{
+    Cpu, Helper, Scheduler, Setting, World, attached, cgroup, comes_true, kernel_has, run, state, until,
+};
+
+const SECOND: u64 = 1_000_000_000;
+
+fn chosen() -> Value {
+    json!({"intents": [{"cgroupPath": "/chosen", "priority": 5}]})
+}
+
+/// CPUs go and come: the scheduler goes on, or is back at once, and knows how many there are.
+pub(crate) fn hotplug(world: &mut World) {
+    let _load = [world.helper(&cgroup("other"), &["hog", "--threads", "3"])];
+    let cpu = Cpu::number(1);
+    let mut puppet = world.puppet("chosen", &cgroup("chosen"));
+    let mut scheduler = Scheduler::with(&chosen());
+    scheduler.governs(&mut puppet);
+    let online = |scheduler: &Scheduler| scheduler.stats().counters.metrics.nr_online_cpus;
+    assert_eq!(online(&scheduler), 2);
+    for _ in 0..if world.long { 20 } else { 2 } {
+        cpu.goes();
+        until("it is attached on one CPU", || state() == "enabled" && online(&scheduler) == 1);
+        scheduler.governs(&mut puppet);
+        cpu.comes();
+        until("it is attached on two CPUs", || state() == "enabled" && online(&scheduler) == 2);
+        scheduler.governs(&mut puppet);
+    }
+    assert!(scheduler.runs());
+    assert_eq!(scheduler.status().failures, 0, "a CPU that goes is no failure");
+    scheduler.stops();
+}
+
+/// Moves a helper's threads to the real-time class, on the first CPU.
+fn real_time(helper: &Helper) {
+    let pid = helper.pid().to_string();
+    run("taskset", &["-a", "-c", "-p", "0", &pid]).expect("a task can be pinned");
+    run("chrt", &["-a", "-f", "-p", "50", &pid]).expect("root may use the real-time class");
+}
+
+/// A task of the real-time class takes a CPU: tasks that may run elsewhere do, with and without a strategy.
+pub(crate) fn realtime_hog(world: &mut World) {
+    let mut puppet = world.puppet("chosen", &cgroup("chosen"));
+    let mut normal = world.puppet("normal", &cgroup("normal"));
+    let mut scheduler = Scheduler::with(&chosen());
+    scheduler.governs(&mut puppet);
+    let hog = world.helper(&cgroup("other"), &["hog"]);
+    real_time(&hog);
+    let end = clock::now() + if world.long { 60 } else { 3 } * SECOND;
+    while clock::now() < end {
+        puppet.wakes_up();
+        normal.wakes_up();
+    }
+    assert!(scheduler.runs() && !attached().is_empty());
+    scheduler.stops();
+}
+
+/// A task is kept from its only CPU for longer than the kernel allows: the kernel takes the scheduler away, the process
+/// says why, and tries again.
+pub(crate) fn stall(world: &mut World) {
+    if kernel_has("ext_server") {
+        println!("SKIPPED stall: this kernel keeps tasks of the real-time class from starving others");
+        return;
+    }
+    // No time is kept back for others, so that a task of the real-time class can starve them.
+    let reserve = "/proc/sys/kernel/sched_rt_runtime_us";
+    fs::write(reserve, "-1").expect("root may set it");
+    let setting =
+        Setting { settings: vec![("SCX_SCHEDULER_TIMEOUT", "2s".to_owned())], ..Setting::default() };
+    let mut scheduler = Scheduler::start(setting, &chosen());
+    scheduler.await_attached();
+    let victim = world.helper(&cgroup("other"), &["hog"]);
+    run("taskset", &["-a", "-c", "-p", "0", &victim.pid().to_string()]).expect("a task can be pinned");
+    let hog = world.helper(&cgroup("other"), &["hog"]);
+    real_time(&hog);
+    until("the kernel takes the scheduler away", || state() == "disabled");
+    until("the process knows why", || {
+        let status = scheduler.status();
+        status.state == State::Waiting && status.last_exit.is_some_and(|exit| exit.contains("stall"))
+    });
+    drop((hog, victim));
+    assert!(comes_true(60 * SECOND, || state() == "enabled"), "it tries again when the reason is gone");
+    assert_eq!(scheduler.status().failures, 1);
+    assert!(scheduler.runs());
+    fs::write(reserve, "950000").expect("root may set it");
+    scheduler.stops();
+}
