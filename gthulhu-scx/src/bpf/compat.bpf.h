@@ -19,6 +19,7 @@
 #define ENQ_REENQ flag(scx_enq_flags, SCX_ENQ_REENQ)
 /* Since 6.15; before, it cannot be told whether a CPU was looked for. */
 #define ENQ_CPU_SELECTED flag_or_none(scx_enq_flags, SCX_ENQ_CPU_SELECTED)
+#define ENT_QUEUED flag(scx_ent_flags, SCX_TASK_QUEUED)
 #define KICK_IDLE flag(scx_kick_flags, SCX_KICK_IDLE)
 #define KICK_PREEMPT flag(scx_kick_flags, SCX_KICK_PREEMPT)
 #define DSQ_LOCAL flag(scx_dsq_id_flags, SCX_DSQ_LOCAL)

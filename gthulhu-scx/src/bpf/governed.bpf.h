@@ -164,9 +164,7 @@ static __always_inline void flush_counts(struct gth_task *t, __u64 ran)
 {
 	struct gth_cgroup_counters *c;
 
-	if (!t->rule_cgroup)
-		return;
-	c = bpf_map_lookup_elem(&cg_counters, &t->rule_cgroup);
+	c = t->rule_cgroup ? bpf_map_lookup_elem(&cg_counters, &t->rule_cgroup) : NULL;
 	if (c) {
 		c->enqueues_governed += t->uncounted_governed;
 		c->enqueues_normal += t->uncounted_normal;
@@ -175,6 +173,7 @@ static __always_inline void flush_counts(struct gth_task *t, __u64 ran)
 		if (t->uncounted_governed && !c->first_governed_ns)
 			c->first_governed_ns = t->first_governed_ns;
 	}
+	/* Without a rule too: the next rule must not be charged for what was before it. */
 	t->uncounted_governed = 0;
 	t->uncounted_normal = 0;
 	t->uncounted_refused = 0;

@@ -6,8 +6,6 @@
  * turn once it has lasted for a while: 0.25 ms for priority 10, up to 2.5 ms for 20, 3 ms without a strategy, less where
  * the running task has a smaller share. If it has not lasted that long, the CPU's timer sees to it. A graded task also
  * counts as up to 5 ms less far on. Neither adds to what a task gets in the long run: it is charged for every turn.
- *
- * The same timer ends turns with a slice below the tick, at which the kernel alone would look.
  */
 #ifndef GTH_GRADED_H
 #define GTH_GRADED_H
@@ -17,20 +15,6 @@
 #define TURN_STRONGEST_NS (250 * 1000ULL)
 #define LAG_NS MSEC
 #define CREDIT_STEP_NS (450 * 1000ULL)
-/* Sooner than this the timer is not worth its cost. */
-#define TIMER_SHORTEST_NS (20 * 1000ULL)
-
-struct cpu_timer {
-	struct bpf_timer timer;
-};
-
-/* Made as large as the machine before loading. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct cpu_timer);
-} cpu_timers SEC(".maps");
 
 static __always_inline bool in_graded_class(const struct gth_task *t)
 {
@@ -52,53 +36,6 @@ static __always_inline __u64 patience(const struct gth_task *t, const struct gth
 	if (victim->share < t->share)
 		turn = turn * victim->share / t->share;
 	return turn;
-}
-
-/* Sets the timer of a CPU to end the present turn, unless it is set for something earlier. */
-static __always_inline void cut_later(__s32 cpu, struct gth_cpu *c, __u64 delay, __u64 now)
-{
-	__u32 key = cpu;
-	struct cpu_timer *timer = bpf_map_lookup_elem(&cpu_timers, &key);
-	__u64 at = now + delay;
-
-	if (!timer || (c->cut_turn == c->picked_at && c->cut_at && before(c->cut_at, at)))
-		return;
-	c->cut_turn = c->picked_at;
-	c->cut_at = at;
-	bpf_timer_start(&timer->timer, delay, 0);
-}
-
-static int cut_now(void *map, __u32 *key, struct cpu_timer *timer)
-{
-	__s32 cpu = *key;
-	struct gth_cpu *c = cpu_of(cpu);
-
-	/* Another turn has begun, or nobody waits any more: what the timer was set for is past. */
-	if (!c || !c->cut_at || c->cut_turn != c->picked_at || c->rank == GTH_RANK_IDLE)
-		return 0;
-	c->cut_at = 0;
-	if (!order_waits(cpu) && !scx_bpf_dsq_nr_queued(DSQ_BOOST))
-		return 0;
-	count(GTH_TIMER_CUTS);
-	scx_bpf_kick_cpu(cpu, KICK_PREEMPT);
-	return 0;
-}
-
-/* Before the first task. */
-static __always_inline int timers_begin(void)
-{
-	struct cpu_timer *timer;
-	int cpu;
-	__u32 key;
-
-	bpf_for(cpu, 0, nr_cpus) {
-		key = cpu;
-		timer = bpf_map_lookup_elem(&cpu_timers, &key);
-		if (!timer || bpf_timer_init(&timer->timer, &cpu_timers, CLOCK_MONOTONIC) ||
-		    bpf_timer_set_callback(&timer->timer, cut_now))
-			return -ENOMEM;
-	}
-	return 0;
 }
 
 /* A task of this strength was queued in order after it woke up: may it end the turn of its CPU? */

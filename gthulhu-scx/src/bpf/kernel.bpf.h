@@ -86,6 +86,7 @@ struct task_group {
 };
 
 struct sched_ext_entity {
+	__u32 flags;
 	__u32 weight;
 	__u64 slice;
 	__u64 dsq_vtime;
@@ -142,6 +143,10 @@ enum scx_enq_flags {
 	SCX_ENQ_CPU_SELECTED = 3,
 	SCX_ENQ_PREEMPT = 4,
 	SCX_ENQ_REENQ = 5,
+};
+
+enum scx_ent_flags {
+	SCX_TASK_QUEUED = 1,
 };
 
 enum scx_kick_flags {

@@ -18,6 +18,7 @@
 #include "order.bpf.h"
 #include "floor.bpf.h"
 #include "latency.bpf.h"
+#include "timer.bpf.h"
 #include "graded.bpf.h"
 #include "stall.bpf.h"
 #include "hotplug.bpf.h"
@@ -89,7 +90,8 @@ void BPF_PROG(gthulhu_enqueue, struct task_struct *p, __u64 flags)
 	}
 	if (is_housekeeping(p)) {
 		count(GTH_KERNEL_DISPATCHES);
-		run_here(p, t, ENQ_PREEMPT);
+		/* Not when the CPU is being taken: what would be preempted is no longer running, but waits in its queue. */
+		run_here(p, t, bounced ? 0 : ENQ_PREEMPT);
 		return;
 	}
 	govern(p, t, now);
@@ -127,6 +129,8 @@ void BPF_PROG(gthulhu_dispatch, __s32 cpu, struct task_struct *prev)
 	struct gth_cpu *c = this_cpu();
 	__u64 now = clock();
 	bool boosted = scx_bpf_dsq_nr_queued(DSQ_BOOST) > 0, floor;
+	struct heads heads;
+	struct gth_task *t;
 
 	if (!c)
 		return;
@@ -135,10 +139,22 @@ void BPF_PROG(gthulhu_dispatch, __s32 cpu, struct task_struct *prev)
 		count(GTH_FLOOR_REFUSALS);
 	if (boosted && !floor && move_to_local(DSQ_BOOST))
 		return;
-	if (take_next(cpu, now))
+	heads_read(&heads, cpu, now);
+	t = prev && prev->scx.flags & ENT_QUEUED ? task_of(prev) : NULL;
+	if (t) {
+		charge_all(t, c, now);
+		if (!limit_holds(t, now) && goes_on(t, &heads, now)) {
+			set_slice(prev, t->granted_ns);
+			return;
+		}
+	}
+	if (take_next(cpu, &heads))
 		return;
-	if (floor)
-		move_to_local(DSQ_BOOST);
+	if (floor && move_to_local(DSQ_BOOST))
+		return;
+	/* Nobody else may run here. Left alone, the kernel would give the task a slice of its own, a long one. */
+	if (t)
+		set_slice(prev, slice_of(t));
 }
 
 SEC("struct_ops/gthulhu_tick")
@@ -208,6 +224,8 @@ void BPF_PROG(gthulhu_quiescent, struct task_struct *p, __u64 flags)
 	if (!t)
 		return;
 	weight_leaves(t);
+	if (t->flags & TASK_QUEUED)
+		count(GTH_CANCEL_DISPATCHES);
 	gauge_queued(t, false);
 	t->waiting_since = 0;
 }
@@ -275,6 +293,7 @@ SEC("struct_ops.s/gthulhu_cpu_offline")
 void BPF_PROG(gthulhu_cpu_offline, __s32 cpu)
 {
 	cpu_set_online(cpu, false);
+	timer_leaving(cpu);
 }
 
 SEC("struct_ops.s/gthulhu_init")

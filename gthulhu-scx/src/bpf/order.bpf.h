@@ -86,6 +86,7 @@ static __always_inline void order_back(struct bpf_iter_scx_dsq *it, struct task_
 	if (before(t->vtime, clock_now))
 		t->vtime = clock_now;
 	t->flags |= TASK_IN_ORDER;
+	gauge_queued(t, true);
 	scx_bpf_dsq_move_set_vtime___v1(it, t->vtime);
 	scx_bpf_dsq_move_vtime___v1(it, p, is_pinned(p) ? DSQ_PINNED(cpu) : DSQ_SHARED, 0);
 	if (!is_pinned(p)) {

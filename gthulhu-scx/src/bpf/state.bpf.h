@@ -106,17 +106,28 @@ static __always_inline __u64 max_of(__u64 a, __u64 b)
 	return a > b ? a : b;
 }
 
+/*
+ * Whether a task must stay on its CPU for the moment. A program of ours that runs in the name of a task counts for one:
+ * that one is over when the program is.
+ */
+static __always_inline bool is_held(struct task_struct *p)
+{
+	__u32 by_whom = p->migration_disabled;
+
+	return by_whom > 1 || (by_whom == 1 && p != bpf_get_current_task_btf());
+}
+
 /* Whether a task may be put on a CPU: the kernel ends a scheduler that puts one where it may not be. */
 static __always_inline bool may_run_on(struct task_struct *p, __s32 cpu, const struct gth_cpu *c)
 {
 	if (cpu == scx_bpf_task_cpu(p))
 		return true;
-	return c->online && !p->migration_disabled && bpf_cpumask_test_cpu(cpu, p->cpus_ptr);
+	return c->online && !is_held(p) && bpf_cpumask_test_cpu(cpu, p->cpus_ptr);
 }
 
-static __always_inline bool is_pinned(const struct task_struct *p)
+static __always_inline bool is_pinned(struct task_struct *p)
 {
-	return p->nr_cpus_allowed == 1 || p->migration_disabled;
+	return p->nr_cpus_allowed == 1 || is_held(p);
 }
 
 static __always_inline __u64 slice_of(const struct gth_task *t)

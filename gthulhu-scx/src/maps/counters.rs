@@ -49,7 +49,7 @@ counters! {
     user_dispatches,
     /// Inserts by the default policy.
     kernel_dispatches,
-    /// Inserts that went another way because the CPU meant was forbidden to the task or gone.
+    /// Inserts that were taken back: the task was changed, moved or ended while it waited in a queue.
     cancel_dispatches,
     /// Tasks queued anew because a stronger class of the kernel took their CPU.
     bounce_dispatches,
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_sum_lands_under_its_name() {
         let mut counters = Counters::default();
-        for index in 0..Counters::NAMES.len() + 1 {
+        for index in 0..=Counters::NAMES.len() {
             counters.set(index, 100 + index as u64);
         }
         let expected = Counters::NAMES.iter().copied().zip(100..);

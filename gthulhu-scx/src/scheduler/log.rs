@@ -59,8 +59,7 @@ fn rejection(text: &str) -> Option<LoadError> {
                 .iter()
                 .any(|it| line.starts_with(it))
     };
-    let reason =
-        log.lines().map(str::trim).rfind(tells).unwrap_or("it does not say why").to_owned();
+    let reason = log.lines().map(str::trim).rfind(tells).unwrap_or("it does not say why").to_owned();
     // Without the capability the verifier refuses too, and says so.
     Some(LoadError::Rejected { program, reason })
 }
