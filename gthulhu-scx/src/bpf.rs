@@ -1,10 +1,9 @@
 //! The kernel side as it was compiled: the skeleton that `build.rs` makes of `bpf/main.bpf.c`.
 #![expect(
-    clippy::all,
     clippy::pedantic,
+    clippy::unwrap_used,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
-    missing_docs,
     unreachable_pub,
     unsafe_code,
     unused_qualifications,

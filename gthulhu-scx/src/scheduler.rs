@@ -196,7 +196,7 @@ fn watch(skeleton: &mut MainSkel<'static>) -> libbpf_rs::Result<Vec<Link>> {
         &progs.watch_rmdir,
     ]
     .into_iter()
-    .map(|program| program.attach())
+    .map(libbpf_rs::ProgramImpl::attach)
     .collect()
 }
 

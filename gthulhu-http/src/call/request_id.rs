@@ -55,7 +55,10 @@ impl RequestId {
 
 /// A number as 16 hexadecimal digits.
 fn hex(number: u64) -> [u8; 16] {
-    std::array::from_fn(|place| b"0123456789abcdef"[(number >> (60 - 4 * place)) as usize & 0xf])
+    std::array::from_fn(|place| {
+        let digit = usize::try_from(number >> (60 - 4 * place) & 0xf).expect("four bits fit");
+        b"0123456789abcdef"[digit]
+    })
 }
 
 impl Deref for RequestId {

@@ -12,6 +12,7 @@ const AMBIGUOUS: &str = "the request can be read in more than one way; send one 
 
 /// The headers that matter before a route is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not the states of one thing")]
 pub(super) struct Outline {
     hosts: usize,
     /// There are more headers than a request may have.

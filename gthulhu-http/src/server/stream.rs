@@ -73,7 +73,9 @@ impl AsyncWrite for WatchedStream {
         }
         WHOLE.with_borrow_mut(|whole| {
             whole.clear();
-            data.iter().for_each(|part| whole.extend_from_slice(part));
+            for part in data {
+                whole.extend_from_slice(part);
+            }
             stream.poll_write(cx, whole)
         })
     }
