@@ -38,6 +38,7 @@ pub(crate) static KEY: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::gener
 
 /// What differs from one test to the next.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a configuration, each for itself")]
 pub(crate) struct Settings {
     pub(crate) accept_unnumbered: bool,
     pub(crate) accept_any_priority: bool,
