@@ -263,8 +263,8 @@ mod tests {
 
     #[test]
     fn attached_deliberately_absent_and_failed_are_told_apart() {
-        let said = |text: &str| Gone::Bye(text.to_owned());
         type Row = (SchedulerState, &'static str, (bool, &'static str), Gone, (bool, &'static str));
+        let said = |text: &str| Gone::Bye(text.to_owned());
         let rows: [Row; 5] = [
             (
                 SchedulerState::Attached,
