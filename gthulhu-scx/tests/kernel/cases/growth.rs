@@ -84,44 +84,47 @@ pub(crate) fn fork(world: &mut World) {
 
 /// A process that is made and becomes another program; and one that does so under a name that a pattern means.
 pub(crate) fn exec(world: &mut World) {
-    let (cgroup, container) = (cgroup("chosen"), container(POD, 'a'));
+    let chosen = cgroup("chosen");
     let scheduler = by_cgroup();
-    let mut puppet = world.puppet("chosen", &cgroup);
+    let mut puppet = world.puppet("chosen", &chosen);
     scheduler.governs(&mut puppet);
     let child = puppet.makes("child");
     always_governed(&scheduler, child);
     puppet.becomes(&world.program("another"));
     governed_from_now_on(&scheduler, &mut puppet);
-    nobody_else(&scheduler, &cgroup);
+    nobody_else(&scheduler, &chosen);
     scheduler.stops();
 
+    let container = container(POD, 'a');
+    let pod = cgroup(&format!("kubepods/pod{POD}"));
     let scheduler = by_name();
     let mut nginx = world.puppet("nginx", &container);
     scheduler.governs(&mut nginx);
-    let before = scheduler.counts(&container).enqueues_normal;
+    let before = scheduler.counts(&pod).enqueues_normal;
     let mut puppet = world.puppet("sidecar", &container);
     scheduler.leaves_alone(&mut puppet);
-    let asked = scheduler.counts(&container).enqueues_normal;
+    let asked = scheduler.counts(&pod).enqueues_normal;
     puppet.becomes(&world.program("nginx"));
     governed_from_now_on(&scheduler, &mut puppet);
     // The name is known, so nobody had to be asked: nothing was enqueued while an answer was awaited.
-    assert_eq!(scheduler.counts(&container).enqueues_normal, asked, "{before} before");
+    assert_eq!(scheduler.counts(&pod).enqueues_normal, asked, "{before} before");
     scheduler.stops();
 }
 
 pub(crate) fn rename(world: &mut World) {
     let container = container(POD, 'a');
+    let pod = cgroup(&format!("kubepods/pod{POD}"));
     let scheduler = by_name();
     let mut nginx = world.puppet("nginx", &container);
     scheduler.governs(&mut nginx);
     let mut puppet = world.puppet("sidecar", &container);
     let worker = puppet.makes("thread");
     scheduler.leaves_alone(&mut puppet);
-    let asked = scheduler.counts(&container).enqueues_normal;
+    let asked = scheduler.counts(&pod).enqueues_normal;
     puppet.does("rename nginx");
     governed_from_now_on(&scheduler, &mut puppet);
     until("its thread follows", || scheduler.sees(worker).is_some_and(|seen| seen.is_governed()));
-    assert_eq!(scheduler.counts(&container).enqueues_normal, asked);
+    assert_eq!(scheduler.counts(&pod).enqueues_normal, asked);
     puppet.does("rename sidecar");
     scheduler.leaves_alone(&mut puppet);
     scheduler.stops();

@@ -51,9 +51,10 @@ pub(crate) fn pid_reuse(world: &mut World) {
 
 /// The process dies by SIGKILL: the kernel's own scheduler is back within a second, every time.
 pub(crate) fn kill_nine(world: &mut World) {
-    let _load = load(world);
     for round in 1..=if world.long { 20 } else { 3 } {
         let mut scheduler = Scheduler::with(&chosen());
+        // After it: on an emulated machine, loading beside hogs takes minutes.
+        let _load = load(world);
         assert!(scheduler.runs());
         scheduler.signal(Signal::KILL);
         let killed = clock::now();
@@ -69,10 +70,10 @@ pub(crate) fn kill_nine(world: &mut World) {
 
 /// The process is stopped: strategies go on to act, for new threads too.
 pub(crate) fn stopped(world: &mut World) {
-    let _load = load(world);
     let cgroup = cgroup("chosen");
     let mut puppet = world.puppet("chosen", &cgroup);
     let scheduler = Scheduler::with(&chosen());
+    let _load = load(world);
     scheduler.governs(&mut puppet);
     let before = scheduler.counts(&cgroup);
     scheduler.signal(Signal::STOP);
@@ -125,7 +126,6 @@ pub(crate) fn other_scheduler(_: &mut World) {
 
 /// A version is replaced by the next: the gap is told, and strategies hold again after it.
 pub(crate) fn upgrade(world: &mut World) {
-    let _load = load(world);
     let mut puppet = world.puppet("chosen", &cgroup("chosen"));
     let old = Scheduler::with(&chosen());
     old.governs(&mut puppet);

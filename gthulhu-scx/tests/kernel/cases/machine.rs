@@ -18,7 +18,6 @@ fn chosen() -> Value {
 
 /// CPUs go and come: the scheduler goes on, or is back at once, and knows how many there are.
 pub(crate) fn hotplug(world: &mut World) {
-    let _load = [world.helper(&cgroup("other"), &["hog", "--threads", "3"])];
     let cpu = Cpu::number(1);
     let mut puppet = world.puppet("chosen", &cgroup("chosen"));
     let mut scheduler = Scheduler::with(&chosen());
