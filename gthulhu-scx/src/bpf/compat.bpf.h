@@ -17,6 +17,7 @@
 #define ENQ_HEAD flag(scx_enq_flags, SCX_ENQ_HEAD)
 #define ENQ_PREEMPT flag(scx_enq_flags, SCX_ENQ_PREEMPT)
 #define ENQ_REENQ flag(scx_enq_flags, SCX_ENQ_REENQ)
+#define ENQ_LAST flag(scx_enq_flags, SCX_ENQ_LAST)
 /* Since 6.15; before, it cannot be told whether a CPU was looked for. */
 #define ENQ_CPU_SELECTED flag_or_none(scx_enq_flags, SCX_ENQ_CPU_SELECTED)
 #define ENT_QUEUED flag(scx_ent_flags, SCX_TASK_QUEUED)

@@ -143,6 +143,7 @@ enum scx_enq_flags {
 	SCX_ENQ_CPU_SELECTED = 3,
 	SCX_ENQ_PREEMPT = 4,
 	SCX_ENQ_REENQ = 5,
+	SCX_ENQ_LAST = 6,
 };
 
 enum scx_ent_flags {
@@ -186,7 +187,6 @@ struct sched_ext_ops {
 	void (*exit)(struct scx_exit_info *info);
 	__u64 flags;
 	__u32 timeout_ms;
-	__u64 hotplug_seq;
 	char name[128];
 };
 

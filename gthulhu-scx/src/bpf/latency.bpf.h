@@ -80,6 +80,7 @@ static __always_inline bool latency_enqueue(struct task_struct *p, struct gth_ta
 		return false;
 	gauge_queued(t, true);
 	insert_vtime(p, DSQ_BOOST, t->granted_ns, now + rank_of(t) * BOOST_STEP_NS, 0);
+	wake_idle(p);
 	return true;
 }
 

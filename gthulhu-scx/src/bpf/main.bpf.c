@@ -78,7 +78,7 @@ void BPF_PROG(gthulhu_enqueue, struct task_struct *p, __u64 flags)
 {
 	bool woke = flags & ENQ_WAKEUP, bounced = flags & ENQ_REENQ, selected = flags & ENQ_CPU_SELECTED;
 	struct gth_task *t = task_of(p);
-	__s32 cpu = scx_bpf_task_cpu(p), idle;
+	__s32 cpu = scx_bpf_task_cpu(p);
 	__u64 now = clock();
 	__u32 held;
 	bool jumps;
@@ -104,7 +104,8 @@ void BPF_PROG(gthulhu_enqueue, struct task_struct *p, __u64 flags)
 	held = limit_holds(t, now);
 	if (held && limit_hold(p, held, slice_of(t), now))
 		return;
-	if (!selected && scx_bpf_test_and_clear_cpu_idle(cpu)) {
+	/* The last task of a CPU that has no other has to be put where that CPU looks first. */
+	if (flags & ENQ_LAST || (!selected && scx_bpf_test_and_clear_cpu_idle(cpu))) {
 		run_here(p, t, 0);
 		return;
 	}
@@ -116,11 +117,8 @@ void BPF_PROG(gthulhu_enqueue, struct task_struct *p, __u64 flags)
 	order_insert(p, t, woke ? graded_credit(t) : 0, 0);
 	if (woke)
 		wake_preempt(p, t, cpu, now);
-	if (selected || is_pinned(p))
-		return;
-	idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-	if (idle >= 0)
-		scx_bpf_kick_cpu(idle, KICK_IDLE);
+	if (!is_pinned(p))
+		wake_idle(p);
 }
 
 SEC("struct_ops/gthulhu_dispatch")
@@ -140,10 +138,13 @@ void BPF_PROG(gthulhu_dispatch, __s32 cpu, struct task_struct *prev)
 	if (boosted && !floor && move_to_local(DSQ_BOOST))
 		return;
 	heads_read(&heads, cpu, now);
+	/* The task that is on the CPU, if it may go on. */
 	t = prev && prev->scx.flags & ENT_QUEUED ? task_of(prev) : NULL;
 	if (t) {
 		charge_all(t, c, now);
-		if (!limit_holds(t, now) && goes_on(t, &heads, now)) {
+		if (limit_holds(t, now))
+			t = NULL;
+		else if (goes_on(t, &heads, now)) {
 			set_slice(prev, t->granted_ns);
 			return;
 		}
@@ -152,7 +153,7 @@ void BPF_PROG(gthulhu_dispatch, __s32 cpu, struct task_struct *prev)
 		return;
 	if (floor && move_to_local(DSQ_BOOST))
 		return;
-	/* Nobody else may run here. Left alone, the kernel would give the task a slice of its own, a long one. */
+	/* Nobody else may run here. */
 	if (t)
 		set_slice(prev, slice_of(t));
 }

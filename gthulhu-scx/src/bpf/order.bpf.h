@@ -78,9 +78,19 @@ static __always_inline void order_running(struct gth_task *t)
 		clock_now = t->vtime;
 }
 
+/* A task waits in a queue that any CPU looks into: an idle one should. */
+static __always_inline void wake_idle(struct task_struct *p)
+{
+	__s32 idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+
+	if (idle >= 0)
+		scx_bpf_kick_cpu(idle, KICK_IDLE);
+}
+
 /* Moves a task from the queue that is being walked back into the order, and wakes a CPU for it. */
 static __always_inline void order_back(struct bpf_iter_scx_dsq *it, struct task_struct *p, struct gth_task *t)
 {
+	bool pinned = is_pinned(p);
 	__s32 cpu = scx_bpf_task_cpu(p);
 
 	if (before(t->vtime, clock_now))
@@ -88,14 +98,11 @@ static __always_inline void order_back(struct bpf_iter_scx_dsq *it, struct task_
 	t->flags |= TASK_IN_ORDER;
 	gauge_queued(t, true);
 	scx_bpf_dsq_move_set_vtime___v1(it, t->vtime);
-	scx_bpf_dsq_move_vtime___v1(it, p, is_pinned(p) ? DSQ_PINNED(cpu) : DSQ_SHARED, 0);
-	if (!is_pinned(p)) {
-		__s32 idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-
-		if (idle >= 0)
-			cpu = idle;
-	}
-	scx_bpf_kick_cpu(cpu, KICK_IDLE);
+	scx_bpf_dsq_move_vtime___v1(it, p, pinned ? DSQ_PINNED(cpu) : DSQ_SHARED, 0);
+	if (pinned)
+		scx_bpf_kick_cpu(cpu, KICK_IDLE);
+	else
+		wake_idle(p);
 }
 
 #endif
