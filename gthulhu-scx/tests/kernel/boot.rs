@@ -23,8 +23,10 @@ const NO_MACHINE: i32 = 122;
 /// Runs the cases that the arguments choose, on every kernel.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let long = env::var_os("GTHULHU_SCX_LONG").is_some();
-    let chosen: Vec<&Case> =
-        CASES.iter().filter(|case| (long || !case.long) && is_chosen(case.name, arguments)).collect();
+    // Whoever asks for cases by name gets the long ones too.
+    let named = arguments.iter().any(|argument| !argument.starts_with("--"));
+    let is_due = |case: &&Case| (long || named || !case.long) && is_chosen(case.name, arguments);
+    let chosen: Vec<&Case> = CASES.iter().filter(is_due).collect();
     if arguments.iter().any(|argument| argument == "--list") {
         for case in &chosen {
             println!("{}: test", case.name);

@@ -21,7 +21,7 @@ pub(crate) use scheduler::{Scheduler, Setting};
 pub(crate) use task::Seen;
 
 /// How long anything may take that is waited for, in guest seconds. An emulated machine beside other work is slow.
-const PATIENCE: u64 = 60;
+const PATIENCE: u64 = 240;
 
 /// A case's own state.
 pub(crate) struct World {

@@ -156,7 +156,7 @@ pub(crate) fn ring_full(world: &mut World) {
     let scheduler = Scheduler::with(&intents);
     scheduler.governs(&mut sentinel);
     scheduler.signal(Signal::STOP);
-    let script = "echo $$ >$0/cgroup.procs; for i in {1..3000}; do (:); done";
+    let script = "echo $$ >$0/cgroup.procs; for i in {1..700}; do (:); done";
     let cgroup = container(uid, 'a').display().to_string();
     run("bash", &["-c", script, &cgroup]).expect("there is a shell");
     // Made while nobody looks.

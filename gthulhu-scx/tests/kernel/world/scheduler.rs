@@ -108,8 +108,13 @@ impl Scheduler {
     }
 
     fn asked<T: DeserializeOwned>(&self, verb: &str) -> T {
-        let said = run(&self.program.display().to_string(), &[verb, "--json"]);
-        serde_json::from_str(&said.expect("a running scheduler answers")).expect("the answer is JSON")
+        let mut said = None;
+        // It does not answer while it loads.
+        until("the scheduler answers", || {
+            said = run(&self.program.display().to_string(), &[verb, "--json"]).ok();
+            said.is_some()
+        });
+        serde_json::from_str(&said.expect("what was waited for")).expect("the answer is JSON")
     }
 
     /// The counters of a cgroup with a rule, by its path from the root of the tree.
