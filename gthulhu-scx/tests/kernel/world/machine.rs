@@ -1,7 +1,7 @@
 //! The machine around the scheduler: CPUs that go, another scheduler, what the kernel says.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use libbpf_rs::{Link, MapCore, ObjectBuilder};
 
@@ -54,7 +54,7 @@ impl Other {
 
 /// The name of the scheduler that is attached; empty without one.
 pub(crate) fn attached() -> String {
-    let name = fs::read_to_string("/sys/kernel/sched_ext/root/ops").unwrap_or_default();
+    let name = fs::read_to_string(Path::new("/sys/kernel/sched_ext/root").join("ops")).unwrap_or_default();
     name.trim().to_owned()
 }
 
