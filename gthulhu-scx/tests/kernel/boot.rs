@@ -109,7 +109,8 @@ fn run_in(kernel: &str, chosen: &[&Case], long: bool) -> bool {
 
 /// A folder with the programs, which the guest sees at the same path.
 fn stage() -> io::Result<tempfile::TempDir> {
-    let stage = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    // The guest sees the folder under its true path.
+    let stage = tempfile::tempdir_in(fs::canonicalize(env!("CARGO_TARGET_TMPDIR"))?)?;
     fs::copy(env::current_exe()?, stage.path().join("kernel"))?;
     fs::copy(env!("CARGO_BIN_EXE_gthulhu-scx"), stage.path().join("gthulhu-scx"))?;
     // Half of their size is for debuggers, and reading is slow in there. Without `strip` it only takes longer.
