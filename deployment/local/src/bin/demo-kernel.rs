@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
-    let mut steps = Steps::default();
+    let mut steps = Steps::told();
     let error = match run(clock, prepared, &mut steps).await {
         Ok(Ok(())) => return ExitCode::SUCCESS,
         Ok(Err(judgement)) => LocalError::NotSeen(judgement),

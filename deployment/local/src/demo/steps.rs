@@ -9,9 +9,15 @@ use crate::output::{say, table};
 #[derive(Debug, Default)]
 pub struct Steps {
     rows: Vec<[String; 3]>,
+    tell: bool,
 }
 
 impl Steps {
+    /// Steps that take long: what each has seen is told when it is done, not only in the table.
+    pub fn told() -> Self {
+        Self { tell: true, ..Self::default() }
+    }
+
     /// Runs one step. It answers what it has seen, in words, and what the next steps need.
     pub async fn step<T>(
         &mut self,
@@ -26,6 +32,9 @@ impl Steps {
             Ok((seen, _)) => seen.clone(),
             Err(_) => "NOT SEEN".to_owned(),
         };
+        if self.tell {
+            say(&format!("    {seen} (after {millis} ms)"));
+        }
         self.rows.push([name.to_owned(), seen, millis]);
         done.map(|(_, next)| next)
     }
