@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use gthulhu_http::json;
 use gthulhu_lib::intent::{Limits, set::IntentSet};
 use gthulhu_lib::strategy::{PRIORITY_MAX, SLICE_MAX_NS, SLICE_MIN_NS};
+use gthulhu_lib::wire::preview::{ExplainReply, PreviewReply};
 use gthulhu_lib::wire::{
     DeleteIntentsBody, HeldPair, IntentBody, IntentsBody, MerkleReply, PodsPidsReply, SchedulerMetrics,
     StrategiesReply, TokenReply, TokenRequest,
@@ -19,7 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 fuzz_target!(|data: &[u8]| {
     let Some((&kind, body)) = data.split_first() else { return };
-    match kind % 12 {
+    match kind % 14 {
         0 => drop(read::<IntentBody>(body)),
         1 => drop(read::<DeleteIntentsBody>(body)),
         2 => drop(read::<StrategiesReply>(body)),
@@ -30,6 +31,8 @@ fuzz_target!(|data: &[u8]| {
         7 => drop(read::<TokenRequest>(body)),
         8 => drop(read::<TokenReply>(body)),
         9 => drop(read::<serde_json::Value>(body)),
+        12 => drop(read::<PreviewReply>(body)),
+        13 => drop(read::<ExplainReply>(body)),
         _ => {
             if let Some(read) = read::<IntentsBody>(body) {
                 for accept_any_priority in [false, true] {

@@ -16,6 +16,7 @@ use crate::{
     node::Node,
 };
 
+mod explain;
 mod intents;
 mod metrics;
 mod scheduling;
@@ -68,7 +69,7 @@ impl Health for App {
 
 /// Every route with its policy.
 pub fn routes() -> Vec<Route<App>> {
-    let mut routes = health_routes();
+    let mut routes = Vec::from(health_routes());
     routes.extend([
         Route::new(
             Method::GET,
@@ -115,11 +116,19 @@ pub fn routes() -> Vec<Route<App>> {
         ),
         Route::new(
             Method::GET,
-            "/api/v1/scheduling/explain",
+            "/api/v1/explain",
             WithToken,
-            scheduling::explain,
+            explain::explain,
             "Why a task has its strategy or none: by the node, and by the scheduler that is connected.",
         ),
+        Route::new(
+            Method::POST,
+            "/api/v1/preview",
+            WithToken,
+            explain::preview,
+            "What a set of intents would do if it was pushed now, or those of ?strategyID= in it; nothing changes.",
+        )
+        .body_limit(INTENTS_BODY_MAX),
         Route::new(
             Method::GET,
             "/api/v1/pods/pids",

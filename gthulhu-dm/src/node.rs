@@ -13,7 +13,12 @@ use std::{
 
 use gthulhu_http::{files::FileError, health::Check};
 use gthulhu_lib::{
-    engine::Engine, explain::Explanation, intent::set::IntentSet, process::SourceError, wire::PodPids,
+    engine::Engine,
+    explain::Explanation,
+    id::Id,
+    intent::set::IntentSet,
+    process::SourceError,
+    wire::{PodPids, preview::PreviewReply},
 };
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
@@ -99,6 +104,18 @@ enum Command {
     Rows(Answer<Rows>),
     Pods(Answer<Vec<PodPids>>),
     Explain(u32, Answer<Explanation>),
+    Preview(Candidate, Answer<PreviewReply>),
+}
+
+/// A set that nobody has pushed (yet).
+#[derive(Debug)]
+pub struct Candidate {
+    /// The set.
+    pub intents: IntentSet,
+    /// The numbers that it would be pushed under, if that is to be judged too.
+    pub pair: Option<Pair>,
+    /// The strategy whose intents the answer is about; none: all.
+    pub strategy: Option<Id>,
 }
 
 /// What others read of the thread without asking it.
@@ -173,6 +190,16 @@ impl Node {
     /// Why a task has its strategy or none, as of now.
     pub async fn explain(&self, pid: u32) -> Result<Explanation, NodeError> {
         self.ask(|answer| Command::Explain(pid, answer)).await
+    }
+
+    /// What a set would do if it was pushed now. The answer leaves the node's name empty. Nothing changes.
+    pub async fn preview(&self, candidate: Candidate) -> Result<PreviewReply, NodeError> {
+        self.ask(|answer| Command::Preview(candidate, answer)).await
+    }
+
+    /// The name of what finds the processes.
+    pub fn source(&self) -> &str {
+        self.shown.status.source()
     }
 
     /// What the node holds, now and after every change: each state is on disk when it is seen here. It ends with the

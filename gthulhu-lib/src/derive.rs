@@ -4,6 +4,7 @@
 //! ended. Each match is one intent, unless it was excluded or the pod has no node yet.
 
 mod catalogue;
+mod clause;
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher;
@@ -14,6 +15,7 @@ use crate::selector::Selector;
 use crate::wire::IntentBody;
 
 pub use catalogue::Catalogue;
+pub use clause::{Clause, NearMiss};
 
 /// What we need to know of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,9 +54,7 @@ pub struct StrategySpec {
 impl StrategySpec {
     /// Whether the strategy matches the pod, scheduled or not.
     pub fn matches(&self, pod: &Pod) -> bool {
-        !pod.terminal
-            && self.namespace_list().is_none_or(|namespaces| namespaces.contains(&pod.namespace))
-            && self.selectors.iter().all(|selector| selector.matches(&pod.labels))
+        self.failing(pod).next().is_none()
     }
 
     /// The namespaces that pods must be in; none: any.

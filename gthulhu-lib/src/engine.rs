@@ -1,5 +1,6 @@
 //! The whole library in one type: give it intents, let it look at processes, read the table.
 
+mod preview;
 mod verdict;
 
 use std::sync::Arc;
@@ -8,13 +9,16 @@ use crate::explain::{Explanation, Outcome};
 use crate::intent::Intent;
 use crate::intent::set::IntentSet;
 use crate::pod_index::PodIndex;
-use crate::process::{Changes, Governed, LeftOut, Located, Process, ProcessSource, SourceError};
+use crate::process::{Changes, Governed, LeftOut, Located, Process, ProcessSource, Snapshot, SourceError};
 use crate::resolve::{self, Muted, Rules, TaskRow};
 use crate::strategy::Entry;
 use crate::strategy::diff::Diff;
 use crate::strategy::table::{PID_MAX_LIMIT, StrategyTable, TableWriter};
 
+pub use preview::Preview;
 pub use verdict::PodRule;
+
+use preview::Outlook;
 
 /// How an [`Engine`] is set up.
 #[derive(Clone, Copy, Debug)]
@@ -97,13 +101,23 @@ impl Engine {
 
     /// Replaces all intents, forgets what was muted, looks at the processes and publishes.
     pub fn apply(&mut self, intents: IntentSet) -> Result<Refreshed, SourceError> {
-        let rules = Rules::new(&intents);
-        let processes_changed = self.snapshot(&rules.governed())?;
+        let Outlook { intents, rules, index, rows, left_out } = self.look_ahead(intents)?;
+        let processes_changed = self.index != index;
+        self.needs_snapshot = false;
+        self.counters.left_out = left_out;
         self.intents = intents;
         self.rules = rules;
+        self.index = index;
         self.muted.clear();
-        self.resolve();
+        self.publish(rows);
         Ok(self.refreshed(processes_changed))
+    }
+
+    /// What [`apply`](Self::apply) would publish for these intents now. It is the same work without its last step:
+    /// nothing that anybody can see changes.
+    pub fn preview(&mut self, intents: IntentSet) -> Result<Preview, SourceError> {
+        // The next refresh takes a snapshot, since the source keeps to the pods of this one from here on.
+        self.look_ahead(intents).map(Preview::new)
     }
 
     /// Learns what happened to processes and publishes what follows from it.
@@ -116,7 +130,12 @@ impl Engine {
         };
         let changed = match changes {
             Changes::List(list) => list.into_iter().fold(false, |any, change| self.index.apply(change) | any),
-            Changes::Unknown => self.snapshot(&self.rules.governed())?,
+            Changes::Unknown => {
+                let Snapshot { processes, left_out } = self.snapshot(&self.rules.governed())?;
+                self.needs_snapshot = false;
+                self.counters.left_out = left_out;
+                self.index.replace(processes)
+            }
         };
         if changed {
             self.resolve();
@@ -223,14 +242,23 @@ impl Engine {
         }
     }
 
-    fn snapshot(&mut self, governed: &Governed) -> Result<bool, SourceError> {
-        // If this fails, the source may already keep to other pods than the index does.
+    /// What follows from these intents and a look at the processes.
+    fn look_ahead(&mut self, intents: IntentSet) -> Result<Outlook, SourceError> {
+        let mut rules = Rules::new(&intents);
+        let Snapshot { processes, left_out } = self.snapshot(&rules.governed())?;
+        let mut index = PodIndex::default();
+        index.replace(processes);
+        let rows = rules.resolve(&index, &Muted::new());
+        Ok(Outlook { intents, rules, index, rows, left_out })
+    }
+
+    /// Looks at all processes. Whoever builds on the outcome notes that changes relative to it can be asked for.
+    fn snapshot(&mut self, governed: &Governed) -> Result<Snapshot, SourceError> {
+        // From here on the source may keep to other pods than the index does.
         self.needs_snapshot = true;
         let snapshot = self.source.snapshot(governed)?;
-        self.needs_snapshot = false;
         self.counters.snapshots += 1;
-        self.counters.left_out = snapshot.left_out;
-        Ok(self.index.replace(snapshot.processes))
+        Ok(snapshot)
     }
 
     fn resolve(&mut self) {
@@ -240,8 +268,13 @@ impl Engine {
             let process = index.process(id.pid).filter(|process| process.id == id);
             process.is_some_and(|process| thread.is_none_or(|thread| process.threads.contains(&thread)))
         });
-        self.rows = self.rules.resolve(index, &self.muted);
-        self.writer.replace(resolve::entries(&self.rows));
+        let rows = self.rules.resolve(index, &self.muted);
+        self.publish(rows);
+    }
+
+    fn publish(&mut self, rows: Vec<TaskRow>) {
+        self.writer.replace(resolve::entries(&rows));
+        self.rows = rows;
         self.counters.resolutions += 1;
     }
 

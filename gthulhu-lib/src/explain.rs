@@ -1,17 +1,19 @@
 //! Why a task has the strategy it has, or none.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::Id;
 use crate::intent::set::IntentSet;
-use crate::matcher::PAUSE;
 use crate::process::Process;
 use crate::process::cgroup::Refusal;
-use crate::resolve::{Rule, Rules};
+use crate::resolve::{Rules, Standing};
 use crate::strategy::Resolved;
 
+/// How many intents of its pod an explanation lists.
+pub const INTENTS_MAX: usize = 256;
+
 /// The answer to "why?" for one pid or thread id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// The number that was asked for.
@@ -19,22 +21,27 @@ pub struct Explanation {
     /// In one word.
     pub outcome: Outcome,
     /// The process, if it is in a pod; for another thread than the leader the one that it belongs to.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessFacts>,
-    /// Every intent of the process's pod, strongest first, and what became of it.
+    /// The intents of the process's pod, strongest first, and what became of each: the first [`INTENTS_MAX`], and the
+    /// winner wherever it stands.
+    #[serde(default)]
     pub intents: Vec<IntentVerdict>,
+    /// How many more there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted: usize,
     /// What the process is due now.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Strategy>,
     /// What schedulers read for it now. Differs from `due` until the next refresh if something just changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Strategy>,
 }
 
 impl Explanation {
     /// For a task that is in no pod, or not anywhere.
     pub(crate) fn without_process(pid: u32, outcome: Outcome) -> Self {
-        Self { pid, outcome, process: None, intents: Vec::new(), due: None, published: None }
+        Self { pid, outcome, process: None, intents: Vec::new(), omitted: 0, due: None, published: None }
     }
 
     /// For a task of `process`.
@@ -46,45 +53,35 @@ impl Explanation {
         muted: bool,
         published: Option<Resolved>,
     ) -> Self {
-        let is_pause = process.comm.as_bytes() == PAUSE;
-        let matches = rules.matches(&process.pod_uid, &process.comm);
+        let standings = rules.standings(&process.pod_uid, &process.comm);
         let of_pod = rules.of_pod(&process.pod_uid);
-        let winner = matches.iter().position(|&is_match| is_match).map(|at| &of_pod[at]);
+        let winner = standings.iter().position(|standing| *standing == Standing::Wins).map(|at| &of_pod[at]);
         let outcome = match winner {
             _ if of_pod.is_empty() => Outcome::NoIntentForPod,
-            _ if is_pause => Outcome::PauseNeverGoverned,
+            _ if standings.contains(&Standing::Sandbox) => Outcome::PauseNeverGoverned,
             None => Outcome::NoRegexMatches,
             Some(_) if muted => Outcome::Muted,
             Some(_) => Outcome::Governed,
         };
-        let verdict = |rule: &Rule, is_match: bool| match winner {
-            _ if is_pause => Verdict::PauseNeverGoverned,
-            Some(winner) if is_match => {
-                if muted {
-                    Verdict::Muted
-                } else if winner.intent == rule.intent {
-                    Verdict::Wins
-                } else {
-                    Verdict::LosesTo { strategy: winner.strategy }
-                }
-            }
-            _ => Verdict::RegexDoesNotMatch,
-        };
-        let judged = of_pod.iter().zip(&matches).filter_map(|(rule, &is_match)| {
+        let listed = of_pod.iter().zip(&standings).enumerate();
+        let listed = listed.filter(|(at, (_, standing))| *at < INTENTS_MAX || **standing == Standing::Wins);
+        let judged = listed.filter_map(|(_, (rule, &standing))| {
             let intent = intents.as_slice().get(rule.intent)?;
             Some(IntentVerdict {
                 strategy_id: rule.strategy,
                 priority: intent.priority(),
                 execution_time: intent.execution_time(),
                 command_regex: intent.command_regex().to_owned(),
-                verdict: verdict(rule, is_match),
+                verdict: Verdict::of(standing, muted),
             })
         });
+        let judged: Vec<IntentVerdict> = judged.collect();
         Self {
             pid,
             outcome,
             process: Some(process.into()),
-            intents: judged.collect(),
+            omitted: of_pod.len() - judged.len(),
+            intents: judged,
             due: winner.filter(|_| outcome == Outcome::Governed).map(|rule| rule.resolved.into()),
             published: published.map(Strategy::from),
         }
@@ -92,7 +89,7 @@ impl Explanation {
 }
 
 /// Whether a task is governed, and if not, why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// One of its intents wins.
@@ -114,7 +111,7 @@ pub enum Outcome {
 }
 
 /// Why a cgroup was not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RefusalReason {
     /// One path names two different pods.
@@ -133,7 +130,7 @@ impl From<Refusal> for RefusalReason {
 }
 
 /// A process as it was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProcessFacts {
     /// Process id.
@@ -148,7 +145,7 @@ pub struct ProcessFacts {
     #[serde(rename = "podID")]
     pub pod_id: String,
     /// Its container, if known.
-    #[serde(rename = "containerID", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "containerID", default, skip_serializing_if = "Option::is_none")]
     pub container_id: Option<String>,
 }
 
@@ -166,25 +163,25 @@ impl From<&Process> for ProcessFacts {
 }
 
 /// One intent of the process's pod.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IntentVerdict {
     /// The strategy that the intent comes from, if the manager said so.
-    #[serde(rename = "strategyID", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "strategyID", default, skip_serializing_if = "Option::is_none")]
     pub strategy_id: Option<Id>,
     /// As the user wrote it.
     pub priority: i64,
     /// As the user wrote it, in nanoseconds.
     pub execution_time: i64,
     /// As the user wrote it.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub command_regex: String,
     /// What became of it.
     pub verdict: Verdict,
 }
 
 /// What became of an intent for a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// It acts.
@@ -202,8 +199,20 @@ pub enum Verdict {
     Muted,
 }
 
+impl Verdict {
+    pub(crate) fn of(standing: Standing, muted: bool) -> Self {
+        match standing {
+            Standing::Sandbox => Self::PauseNeverGoverned,
+            Standing::OtherName => Self::RegexDoesNotMatch,
+            Standing::Wins | Standing::LosesTo(_) if muted => Self::Muted,
+            Standing::Wins => Self::Wins,
+            Standing::LosesTo(strategy) => Self::LosesTo { strategy },
+        }
+    }
+}
+
 /// A strategy in figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Strategy {
     /// 0 (no preference), 1 (strongest) to 20.
@@ -216,4 +225,9 @@ impl From<Resolved> for Strategy {
     fn from(resolved: Resolved) -> Self {
         Self { priority: resolved.priority(), slice_ns: resolved.slice_ns() }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

@@ -1,5 +1,8 @@
 //! Object ids: twelve bytes, written as 24 hexadecimal digits, as in MongoDB documents and URLs.
 
+#[cfg(feature = "schema")]
+mod schema;
+
 use std::fmt;
 use std::str::FromStr;
 

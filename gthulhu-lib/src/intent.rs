@@ -6,6 +6,7 @@
 mod check;
 mod checker;
 pub mod digest;
+pub mod patterns;
 pub mod set;
 
 use std::borrow::Borrow;

@@ -74,6 +74,19 @@ impl Rule {
     }
 }
 
+/// How a rule stands to the processes of its pod that have one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It acts on them.
+    Wins,
+    /// It matches, and the rule of this strategy is stronger.
+    LosesTo(Option<Id>),
+    /// Its regex is not found in the name.
+    OtherName,
+    /// The name is that of the sandbox, which no rule reaches.
+    Sandbox,
+}
+
 /// A set of intents, by pod and strongest first, with its regexes compiled.
 #[derive(Debug)]
 pub(crate) struct Rules {
@@ -118,12 +131,25 @@ impl Rules {
         self.by_pod.get(uid).map_or(&[], Vec::as_slice)
     }
 
-    /// For each rule of the pod, strongest first, whether it matches the command name. The first match wins.
-    pub(crate) fn matches(&mut self, uid: &str, comm: &Comm) -> Vec<bool> {
+    /// The rule that acts on the pod's processes of this name.
+    pub(crate) fn winner(&mut self, uid: &str, comm: &Comm) -> Option<&Rule> {
+        let Self { by_pod, matchers } = self;
+        winner(by_pod.get(uid)?, matchers, comm)
+    }
+
+    /// How each rule of the pod stands to its processes of this name, strongest first.
+    pub(crate) fn standings(&mut self, uid: &str, comm: &Comm) -> Vec<Standing> {
         let Self { by_pod, matchers } = self;
         let rules = by_pod.get(uid).map_or(&[][..], Vec::as_slice);
+        let winner = winner(rules, matchers, comm).map(|winner| (winner.intent, winner.strategy));
         let matches = matchers.of(comm);
-        rules.iter().map(|rule| matches.contains(rule.matcher)).collect()
+        let standing = |rule: &Rule| match winner {
+            _ if comm.as_bytes() == PAUSE => Standing::Sandbox,
+            Some((intent, _)) if intent == rule.intent => Standing::Wins,
+            Some((_, strategy)) if matches.contains(rule.matcher) => Standing::LosesTo(strategy),
+            _ => Standing::OtherName,
+        };
+        rules.iter().map(standing).collect()
     }
 
     /// The winners for all tasks: leaders by pid, then other threads by tid.
@@ -133,12 +159,10 @@ impl Rules {
         let mut others = Vec::new();
         for (uid, rules) in by_pod {
             for process in index.pod(uid) {
-                if process.comm.as_bytes() == PAUSE || muted.contains(&(process.id, None)) {
+                if muted.contains(&(process.id, None)) {
                     continue;
                 }
-                let matches = matchers.of(&process.comm);
-                let winner = rules.iter().find(|rule| matches.contains(rule.matcher));
-                let Some(rule) = winner else { continue };
+                let Some(rule) = winner(rules, matchers, &process.comm) else { continue };
                 leaders.push(row(rule, process, Thread { tid: process.id.pid, start: process.id.start }));
                 let heard =
                     process.threads.iter().filter(|&&thread| !muted.contains(&(process.id, Some(thread))));
@@ -151,6 +175,16 @@ impl Rules {
         leaders.append(&mut others);
         leaders
     }
+}
+
+/// The rule that acts on a process of this name: of its pod's rules, strongest first, the first that matches. The
+/// sandbox has none.
+fn winner<'r>(rules: &'r [Rule], matchers: &mut Matchers, comm: &Comm) -> Option<&'r Rule> {
+    if comm.as_bytes() == PAUSE {
+        return None;
+    }
+    let matches = matchers.of(comm);
+    rules.iter().find(|rule| matches.contains(rule.matcher))
 }
 
 /// The uid of an intent's pod as processes carry it.

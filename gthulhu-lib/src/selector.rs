@@ -8,13 +8,16 @@ use serde::{Deserialize, Serialize};
 ///
 /// The same shape serves as a label (key and value) where the scheduler is told a pod's labels.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Selector {
     /// The label's key. A selector with an empty key asks for nothing.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::intent::patterns::LABEL_KEY_OR_NONE)))]
     pub key: String,
     /// The label's value. Empty: the label must exist, with any value.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::intent::patterns::LABEL_VALUE)))]
     pub value: String,
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::selector::Selector;
 
 pub mod feed;
+pub mod preview;
 
 /// One strategy applied to one pod, as it travels: nothing in it has been checked.
 ///
@@ -151,6 +152,7 @@ pub struct HeldPair {
 
 /// One process of a pod in `GET /api/v1/pods/pids`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ProcessRow {
     /// Process id on the node.
@@ -167,6 +169,7 @@ pub struct ProcessRow {
 
 /// One pod and its processes in `GET /api/v1/pods/pids`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct PodPids {
     /// The pod's uid.
@@ -180,6 +183,7 @@ pub struct PodPids {
 
 /// `data` of `GET /api/v1/pods/pids`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct PodsPidsReply {
     /// Every pod on the node that has processes.

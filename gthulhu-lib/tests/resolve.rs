@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, HashSet};
 use std::os::fd::BorrowedFd;
 
 use gthulhu_lib::engine::{Engine, EngineOptions};
+use gthulhu_lib::explain::Verdict;
 use gthulhu_lib::id::Id;
 use gthulhu_lib::intent::set::IntentSet;
 use gthulhu_lib::intent::{Intent, Limits};
 use gthulhu_lib::process::{
     Changes, Comm, Governed, Located, Process, ProcessId, ProcessSource, Snapshot, SourceError, Thread,
 };
+use gthulhu_lib::resolve::TaskRow;
 use gthulhu_lib::strategy::Entry;
 use gthulhu_lib::wire::IntentBody;
 use proptest::prelude::*;
@@ -53,12 +55,12 @@ fn applied(bodies: &[IntentBody], processes: &[Process]) -> Engine {
 type Row = (u32, u32, u64, u8, u32, Option<Id>, String);
 
 fn rows(engine: &Engine) -> Vec<Row> {
-    let row = |row| {
-        let intent = engine.row_intent(row);
-        let (priority, slice) = (row.resolved.priority(), row.resolved.slice_ns());
-        (row.tid, row.tgid, row.start, priority, slice, intent.strategy(), intent.pod_name().to_owned())
-    };
-    engine.rows().iter().map(row).collect()
+    engine.rows().iter().map(|row| shown(row, engine.row_intent(row))).collect()
+}
+
+fn shown(row: &TaskRow, intent: &Intent) -> Row {
+    let (priority, slice) = (row.resolved.priority(), row.resolved.slice_ns());
+    (row.tid, row.tgid, row.start, priority, slice, intent.strategy(), intent.pod_name().to_owned())
 }
 
 /// Whether a command name is meant.
@@ -168,6 +170,30 @@ proptest! {
     #[test]
     fn equals_the_model(bodies in any_bodies(), processes in any_processes()) {
         prop_assert_eq!(rows(&applied(&bodies, &processes)), model(&bodies, &processes));
+    }
+
+    /// Whatever is held before, a preview of a set is what applying it does.
+    #[test]
+    fn a_preview_is_what_applying_does(
+        held in any_bodies(), candidate in any_bodies(), processes in any_processes(),
+    ) {
+        let mut engine = applied(&held, &processes);
+        let before = rows(&engine);
+        let preview = engine.preview(set(&candidate)).expect("the source never fails");
+        prop_assert_eq!(rows(&engine), before);
+        let foreseen: Vec<Row> = preview.rows().iter().map(|row| shown(row, preview.row_intent(row))).collect();
+        let report = preview.report(None);
+        engine.apply(set(&candidate)).expect("the source never fails");
+        prop_assert_eq!(foreseen, rows(&engine));
+        let tasks: u64 = report.intents.iter().map(|intent| intent.tasks).sum();
+        prop_assert_eq!(tasks, engine.rows().len() as u64);
+        let mut winners: Vec<u32> = report.intents.iter().flat_map(|intent| {
+            let won = intent.processes.iter().filter(|process| process.verdict == Verdict::Wins);
+            won.map(|process| process.pid)
+        }).collect();
+        winners.sort_unstable();
+        let leaders: Vec<u32> = engine.rows().iter().filter(|row| row.is_leader()).map(|row| row.tid).collect();
+        prop_assert_eq!(winners, leaders);
     }
 
     #[test]

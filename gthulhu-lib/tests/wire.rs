@@ -2,7 +2,12 @@
 
 use std::fmt::Debug;
 
+use gthulhu_lib::explain::*;
+use gthulhu_lib::id::Id;
 use gthulhu_lib::selector::Selector;
+use gthulhu_lib::wire::preview::{
+    ExplainReply, IntentPreview, MatchedProcess, MissedProcess, PreviewReply, ProcessClause,
+};
 use gthulhu_lib::wire::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -179,4 +184,107 @@ fn tokens() {
 #[test]
 fn one_field_under_two_names_is_refused() {
     assert!(serde_json::from_str::<IntentBody>(r#"{"podID":"u1","podId":"u2"}"#).is_err());
+}
+
+#[test]
+fn previews() {
+    let process = |verdict| MatchedProcess { pid: 42, command: "nginx".to_owned(), tasks: 3, verdict };
+    let id: Id = "65f0c0ffee0123456789abcd".parse().expect("an id");
+    let intent = IntentPreview {
+        strategy_id: Some(id),
+        pod_id: "u1".to_owned(),
+        pod_name: "nginx-0".to_owned(),
+        k8s_namespace: "default".to_owned(),
+        command_regex: "nginx".to_owned(),
+        priority: 3,
+        execution_time: 5_000_000,
+        pod_processes: 4,
+        matched: 2,
+        wins: 1,
+        tasks: 3,
+        processes: vec![process(Verdict::Wins), process(Verdict::LosesTo { strategy: Some(id) })],
+        near_misses: [ProcessClause::CommandRegex, ProcessClause::Pause]
+            .map(|clause| MissedProcess { pid: 43, command: "pause".to_owned(), clause })
+            .to_vec(),
+        truncated: true,
+    };
+    let reply = PreviewReply {
+        node_name: "n1".to_owned(),
+        source: "proc-walk".to_owned(),
+        intents: vec![intent],
+        omitted: 1,
+        refused: 2,
+        unreadable: 3,
+    };
+    golden(
+        &reply,
+        concat!(
+            r#"{"nodeName":"n1","source":"proc-walk","intents":[{"strategyID":"65f0c0ffee0123456789abcd","#,
+            r#""podID":"u1","podName":"nginx-0","k8sNamespace":"default","commandRegex":"nginx","priority":3,"#,
+            r#""executionTime":5000000,"podProcesses":4,"matched":2,"wins":1,"tasks":3,"processes":["#,
+            r#"{"pid":42,"command":"nginx","tasks":3,"verdict":"wins"},{"pid":42,"command":"nginx","tasks":3,"#,
+            r#""verdict":{"losesTo":{"strategy":"65f0c0ffee0123456789abcd"}}}],"nearMisses":["#,
+            r#"{"pid":43,"command":"pause","clause":"commandRegex"},{"pid":43,"command":"pause","clause":"pause"}],"#,
+            r#""truncated":true}],"omitted":1,"refused":2,"unreadable":3}"#,
+        ),
+    );
+    reads("{}", &PreviewReply::default());
+}
+
+#[test]
+fn explanations() {
+    let process = ProcessFacts {
+        pid: 42,
+        start_time: 4242,
+        ppid: 1,
+        command: "nginx".to_owned(),
+        pod_id: "u1".to_owned(),
+        container_id: None,
+    };
+    let intent = IntentVerdict {
+        strategy_id: None,
+        priority: 3,
+        execution_time: 0,
+        command_regex: String::new(),
+        verdict: Verdict::Muted,
+    };
+    let strategy = Some(Strategy { priority: 3, slice_ns: 0 });
+    let explanation = Explanation {
+        pid: 43,
+        outcome: Outcome::Refused(RefusalReason::LinesDisagree),
+        process: Some(process),
+        intents: vec![intent],
+        omitted: 7,
+        due: strategy,
+        published: strategy,
+    };
+    let scheduler = Some(feed::Explanation { id: 1, pid: 43, ..feed::Explanation::default() });
+    let reply = ExplainReply {
+        node_name: "n1".to_owned(),
+        source: "proc-walk".to_owned(),
+        explanation: explanation.clone(),
+        scheduler,
+    };
+    golden(
+        &reply,
+        concat!(
+            r#"{"nodeName":"n1","source":"proc-walk","pid":43,"outcome":{"refused":"linesDisagree"},"#,
+            r#""process":{"pid":42,"startTime":4242,"ppid":1,"command":"nginx","podID":"u1"},"#,
+            r#""intents":[{"priority":3,"executionTime":0,"verdict":"muted"}],"omitted":7,"#,
+            r#""due":{"priority":3,"sliceNs":0},"published":{"priority":3,"sliceNs":0},"#,
+            r#""scheduler":{"id":1,"pid":43}}"#,
+        ),
+    );
+    let bare = Explanation {
+        outcome: Outcome::NotFound,
+        process: None,
+        intents: vec![],
+        omitted: 0,
+        due: None,
+        published: None,
+        ..explanation
+    };
+    let bare =
+        ExplainReply { node_name: String::new(), source: String::new(), explanation: bare, scheduler: None };
+    reads(r#"{"pid":43,"outcome":"notFound","unheardOf":[1]}"#, &bare);
 }

@@ -45,7 +45,7 @@ pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Re
 }
 
 /// The set, checked off the threads that serve connections.
-async fn checked(bodies: Vec<IntentBody>, limits: Limits) -> Result<IntentSet, HttpError> {
+pub(super) async fn checked(bodies: Vec<IntentBody>, limits: Limits) -> Result<IntentSet, HttpError> {
     let turn = CHECKING.acquire().await.map_err(HttpError::internal)?;
     let check = task::spawn_blocking(move || {
         // The turn ends with the work, also when whoever asked for it has gone.
@@ -88,7 +88,7 @@ pub(super) async fn merkle(app: Arc<App>, _caller: Caller, _call: Call) -> Resul
     }))
 }
 
-fn refusal(error: NodeError, failed: &'static str) -> HttpError {
+pub(super) fn refusal(error: NodeError, failed: &'static str) -> HttpError {
     match error {
         NodeError::Superseded(held) => superseded(held, ""),
         other => HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, failed).caused_by(other),

@@ -8,10 +8,7 @@ use gthulhu_http::{
     reply::Reply,
     time::{now_rfc3339, rfc3339, unix_now},
 };
-use gthulhu_lib::{
-    explain::Explanation,
-    wire::{PodsPidsReply, StrategyRow, feed},
-};
+use gthulhu_lib::wire::{PodsPidsReply, StrategyRow};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -54,22 +51,4 @@ pub(super) async fn pods(app: Arc<App>, _caller: Caller, _call: Call) -> Result<
         node_name: app.name.clone(),
         node_id: None,
     }))
-}
-
-/// One task as the node resolves it and, if a scheduler is connected, as the kernel has it.
-#[derive(Serialize)]
-struct Explained {
-    node: Explanation,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scheduler: Option<feed::Explanation>,
-}
-
-/// `GET scheduling/explain?pid=`.
-pub(super) async fn explain(app: Arc<App>, _caller: Caller, call: Call) -> Result<Reply, HttpError> {
-    let pid = call.query("pid").and_then(|text| text.parse().ok());
-    let pid = pid.ok_or_else(|| HttpError::bad_request("pid must be the id of a process or thread"))?;
-    let failed = HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed to explain the task");
-    let (node, scheduler) = tokio::join!(app.node.explain(pid), app.feed.explain(pid));
-    let node = node.map_err(|error| failed.caused_by(error))?;
-    Ok(Reply::data(&Explained { node, scheduler }))
 }

@@ -23,6 +23,11 @@ impl Status {
         Status { source, faults: Mutex::default() }
     }
 
+    /// The name of what finds the processes.
+    pub(super) fn source(&self) -> &'static str {
+        self.source
+    }
+
     /// Notes a scan; tells whether this is news.
     pub(super) fn scanned(&self, outcome: Result<(), String>) -> bool {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);

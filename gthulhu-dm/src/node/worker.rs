@@ -13,9 +13,10 @@ use gthulhu_lib::{
     engine::{Engine, Refreshed},
     intent::set::IntentSet,
     process::SourceError,
+    wire::preview::PreviewReply,
 };
 
-use super::{Command, Holding, NodeError, Options, Removal, Rows, Shown, rows};
+use super::{Candidate, Command, Holding, NodeError, Options, Removal, Rows, Shown, rows};
 use crate::{
     fence::{Digest, Pair},
     metrics::Metrics,
@@ -138,8 +139,23 @@ impl Worker {
                     let why = self.engine.explain(pid).map_err(|error| NodeError::Scan(Arc::new(error)));
                     let _ = answer.send(why);
                 }
+                Command::Preview(candidate, answer) => {
+                    let _ = answer.send(self.preview(candidate));
+                }
             }
         }
+    }
+
+    /// A push up to the point where something would change. A set without numbers is not judged as a push: whoever asks
+    /// may not know yet under which numbers it will come.
+    fn preview(&mut self, candidate: Candidate) -> Result<PreviewReply, NodeError> {
+        let Candidate { intents, pair, strategy } = candidate;
+        if pair.is_some() {
+            let judged = self.state.fence.judge(pair, intents.digest(), self.options.accept_unnumbered);
+            judged.map_err(NodeError::Superseded)?;
+        }
+        let preview = self.engine.preview(intents).map_err(|error| NodeError::Scan(Arc::new(error)))?;
+        Ok(PreviewReply { source: self.engine.source_name().to_owned(), ..preview.report(strategy) })
     }
 
     fn push(&mut self, intents: IntentSet, pair: Option<Pair>) -> Result<(), NodeError> {

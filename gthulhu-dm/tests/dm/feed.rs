@@ -244,7 +244,7 @@ async fn the_kernels_view_of_a_task_is_asked_for() {
     peer.set().await;
     let asking = tokio::spawn({
         let client = rig.client();
-        async move { client.get("/api/v1/scheduling/explain?pid=50").await }
+        async move { client.get("/api/v1/explain?pid=50").await }
     });
     let Frame::Explain(question) = peer.hear().await else { panic!() };
     assert_eq!(question.pid, 50);
@@ -256,7 +256,7 @@ async fn the_kernels_view_of_a_task_is_asked_for() {
     golden().check("explain_by_both", &asking.await.unwrap());
     drop(peer);
     page_with(&rig, "gthulhu_dm_feed_peers{machine_id=\"node-1\"} 0").await;
-    golden().check("explain", &rig.client().get("/api/v1/scheduling/explain?pid=50").await);
+    golden().check("explain", &rig.client().get("/api/v1/explain?pid=50").await);
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ async fn every_other_route_needs_a_token() {
         let refused = rig.stranger().send(route.method().as_str(), route.path(), Some(b"{")).await;
         assert_eq!(refused.status, 401, "{} {}", route.method(), route.path());
     }
-    assert_eq!(guarded, 7);
+    assert_eq!(guarded, 8);
 }
 
 #[tokio::test]
@@ -125,8 +125,6 @@ async fn a_set_and_what_comes_of_it() {
     golden().check("strategies", &client.get(STRATEGIES).await);
     golden().check("strategies_leaders", &client.get(&format!("{STRATEGIES}?threads=false")).await);
     golden().check("strategies_bad_threads", &client.get(&format!("{STRATEGIES}?threads=some")).await);
-    golden().check("explain", &client.get("/api/v1/scheduling/explain?pid=50").await);
-    golden().check("explain_bad_pid", &client.get("/api/v1/scheduling/explain?pid=many").await);
     golden().check("pods_pids", &client.get("/api/v1/pods/pids").await);
     golden()
         .check("intents_delete_process", &client.delete(INTENTS, &json!({"podId": WEB, "pid": 50})).await);
@@ -219,6 +217,8 @@ async fn a_node_that_cannot_see_its_processes() {
     let hidden = rig.tree.path().with_extension("hidden");
     fs::rename(rig.tree.path(), &hidden).unwrap();
     golden().check("strategies_without_proc", &client.get(STRATEGIES).await);
+    golden().check("preview_without_proc", &client.post("/api/v1/preview", &json!({"intents": []})).await);
+    golden().check("explain_without_proc", &client.get("/api/v1/explain?pid=50").await);
     golden().check("pods_pids_without_proc", &client.get("/api/v1/pods/pids").await);
     golden().check("intents_push_without_proc", &client.post(INTENTS, &numbered(3, 8)).await);
     let gone = golden().replace(&rig.tree.path().display().to_string(), "PROC");

@@ -9,10 +9,12 @@ use crate::{
 };
 
 const INTENTS: &str = "/api/v1/intents";
+const PREVIEW: &str = "/api/v1/preview";
 
 /// The routes that read a body, and a body that each takes.
-const READERS: [(&str, &str, &str); 4] = [
+const READERS: [(&str, &str, &str); 5] = [
     ("POST", INTENTS, r#"{"intents":[]}"#),
+    ("POST", PREVIEW, r#"{"intents":[]}"#),
     ("DELETE", INTENTS, r#"{"all":true}"#),
     ("POST", "/api/v1/metrics", r#"{"nr_queued":1}"#),
     ("POST", "/api/v1/auth/token", r#"{"public_key":"x"}"#),
@@ -63,7 +65,13 @@ async fn what_is_not_one_json_value_is_refused_by_every_route() {
 async fn wrong_types_are_refused_and_what_is_only_odd_is_not() {
     let rig = Rig::start(ProcTree::busy());
     let client = rig.client();
-    let push = async |body: &str| client.send("POST", INTENTS, Some(body.as_bytes())).await.status;
+    // A preview judges a body as the push does.
+    let push = async |body: &str| {
+        let previewed = client.send("POST", PREVIEW, Some(body.as_bytes())).await.status;
+        let pushed = client.send("POST", INTENTS, Some(body.as_bytes())).await.status;
+        assert_eq!(previewed, pushed, "{body}");
+        pushed
+    };
     for body in [
         r#"{"intents":{}}"#,
         r#"{"intents":[1]}"#,
@@ -107,10 +115,13 @@ async fn bodies_have_a_size() {
         body.resize(length, b' ');
         body
     };
-    let largest = client.send("POST", INTENTS, Some(&padded(INTENTS_BODY_MAX))).await;
-    assert_eq!(largest.status, 200);
+    for path in [INTENTS, PREVIEW] {
+        let largest = client.send("POST", path, Some(&padded(INTENTS_BODY_MAX))).await;
+        assert_eq!(largest.status, 200, "{path}");
+    }
     for (method, path, length) in [
         ("POST", INTENTS, INTENTS_BODY_MAX + 1),
+        ("POST", PREVIEW, INTENTS_BODY_MAX + 1),
         ("DELETE", INTENTS, (256 << 10) + 1),
         ("POST", "/api/v1/metrics", (256 << 10) + 1),
         ("POST", "/api/v1/auth/token", (256 << 10) + 1),
@@ -130,7 +141,9 @@ async fn regexes_cannot_be_bombs() {
     assert_eq!(client.post(INTENTS, &with("(a|a)*b|nginx".to_owned())).await.status, 200);
     assert_eq!(pids(&client).await, [42, 50, 43, 44]);
     for bomb in ["(x{999}){999}".to_owned(), "x".repeat(513)] {
-        assert_eq!(client.post(INTENTS, &with(bomb)).await.status, 422);
+        for path in [PREVIEW, INTENTS] {
+            assert_eq!(client.post(path, &with(bomb.clone())).await.status, 422, "{path}");
+        }
     }
     assert_eq!(pids(&client).await, [42, 50, 43, 44], "nothing has changed");
 }

@@ -6,6 +6,7 @@ mod binary;
 mod check;
 mod cli;
 mod config;
+mod explain;
 mod feed;
 mod golden;
 mod hostile;

@@ -1,5 +1,6 @@
 //! The engine over a source whose processes the test moves by hand. (Real ones are in the crate's `tests/`.)
 
+mod preview;
 mod verdict;
 
 use std::collections::VecDeque;

@@ -5,7 +5,6 @@
 
 use super::Engine;
 use crate::intent::Intent;
-use crate::matcher::PAUSE;
 use crate::process::Comm;
 use crate::strategy::Resolved;
 
@@ -42,10 +41,6 @@ impl Engine {
     /// The strategy of a pod's processes of this name, whether or not there are any: that of the strongest intent
     /// whose regex is found in it. The pod's uid is in lower case.
     pub fn verdict(&mut self, pod_uid: &str, comm: &Comm) -> Option<Resolved> {
-        if comm.as_bytes() == PAUSE {
-            return None;
-        }
-        let first = self.rules.matches(pod_uid, comm).into_iter().position(|is_match| is_match)?;
-        self.rules.of_pod(pod_uid).get(first).map(|rule| rule.resolved)
+        self.rules.winner(pod_uid, comm).map(|rule| rule.resolved)
     }
 }
