@@ -25,7 +25,7 @@ pub(crate) const ONE_LONG: &str = "guest-one-long";
 pub(crate) const LOAD: &str = "guest-load";
 
 /// A case that is older than this many seconds is ended; in the long form it has more.
-const PATIENCE: [u64; 2] = [600, 1800];
+const PATIENCE: [u64; 2] = [600, 3600];
 /// What the kernel says when something is wrong with it, or with a scheduler.
 const ALARMS: [&str; 9] = [
     "BUG:",

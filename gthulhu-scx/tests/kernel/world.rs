@@ -20,8 +20,11 @@ pub(crate) use puppet::{Helper, PROBE, Puppet};
 pub(crate) use scheduler::{Scheduler, Setting};
 pub(crate) use task::Seen;
 
-/// How long anything may take that is waited for, in guest seconds. An emulated machine beside other work is slow.
-const PATIENCE: u64 = 240;
+/// How long anything may take that is waited for, in nanoseconds of the guest. An emulated machine beside other work is
+/// slow.
+const PATIENCE: u64 = 240_000_000_000;
+/// The same for reading a file of many megabytes.
+pub(crate) const GREAT_PATIENCE: u64 = 6 * PATIENCE;
 
 /// A case's own state.
 pub(crate) struct World {
@@ -91,8 +94,13 @@ pub(crate) fn bring_in_programs() -> io::Result<()> {
 }
 
 /// Asks again until it is so; fails with the words if it never is.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    assert!(comes_true(PATIENCE * 1_000_000_000, &mut is_so), "waited {PATIENCE} s in vain until {what}");
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
+    until_within(PATIENCE, what, is_so);
+}
+
+/// The same, with so many nanoseconds' patience.
+pub(crate) fn until_within(patience: u64, what: &str, mut is_so: impl FnMut() -> bool) {
+    assert!(comes_true(patience, &mut is_so), "waited {} s in vain until {what}", patience / 1_000_000_000);
 }
 
 /// Asks again for at most so many nanoseconds.
@@ -119,7 +127,7 @@ pub(crate) fn state() -> String {
 
 /// Waits for a state; tells if it does not come.
 pub(crate) fn await_state(wanted: &str) -> Option<String> {
-    let came = comes_true(10_000_000_000, || state() == wanted);
+    let came = comes_true(PATIENCE, || state() == wanted);
     (!came).then(|| format!("sched_ext is {} instead of {wanted}", state()))
 }
 

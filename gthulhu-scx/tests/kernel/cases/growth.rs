@@ -23,26 +23,25 @@ fn by_name() -> Scheduler {
 
 /// Waits until it has run, and tells that it never did without its strategy.
 fn always_governed(scheduler: &Scheduler, task: u32) {
-    until("the new task has run", || scheduler.sees(task).is_some_and(|seen| seen.enqueues > 3));
-    let seen = scheduler.sees(task).expect("it runs");
+    let seen = scheduler.comes_to_see("the new task has run", task, |seen| seen.enqueues > 3);
     assert!(seen.was_always_governed(), "{seen:?}");
 }
 
 /// Nobody in the cgroup was ever in a queue without a strategy.
 fn nobody_else(scheduler: &Scheduler, cgroup: &Path) {
+    // A task's enqueues are added to its rule's when its turn ends.
+    until("its rule has counted", || scheduler.counts(cgroup).enqueues_governed > 0);
     let counts = scheduler.counts(cgroup);
-    assert!(counts.enqueues_governed > 0 && counts.first_governed_ns > 0, "{counts:?}");
+    assert!(counts.first_governed_ns > 0, "{counts:?}");
     assert_eq!((counts.enqueues_normal, counts.enqueues_refused), (0, 0), "{counts:?}");
 }
 
 /// From here on only with a strategy.
 fn governed_from_now_on(scheduler: &Scheduler, puppet: &mut Puppet) {
-    let before = scheduler.sees(puppet.pid()).expect("it has run");
-    puppet.wakes_up();
-    let after = scheduler.sees(puppet.pid()).expect("it has run");
+    let before = scheduler.sees(puppet.pid()).expect("it is there");
+    let after = scheduler.sees_anew(puppet);
     assert!(after.is_governed(), "{after:?}");
-    assert!(after.enqueues_governed > before.enqueues_governed);
-    assert_eq!(after.enqueues_normal(), before.enqueues_normal());
+    assert_eq!(after.enqueues_normal(), before.enqueues_normal(), "{before:?} {after:?}");
 }
 
 pub(crate) fn thread(world: &mut World) {
@@ -100,14 +99,13 @@ pub(crate) fn exec(world: &mut World) {
     let scheduler = by_name();
     let mut nginx = world.puppet("nginx", &container);
     scheduler.governs(&mut nginx);
-    let before = scheduler.counts(&pod).enqueues_normal;
     let mut puppet = world.puppet("sidecar", &container);
     scheduler.leaves_alone(&mut puppet);
     let asked = scheduler.counts(&pod).enqueues_normal;
     puppet.becomes(&world.program("nginx"));
     governed_from_now_on(&scheduler, &mut puppet);
     // The name is known, so nobody had to be asked: nothing was enqueued while an answer was awaited.
-    assert_eq!(scheduler.counts(&pod).enqueues_normal, asked, "{before} before");
+    assert_eq!(scheduler.counts(&pod).enqueues_normal, asked);
     scheduler.stops();
 }
 
@@ -120,10 +118,11 @@ pub(crate) fn rename(world: &mut World) {
     let mut puppet = world.puppet("sidecar", &container);
     let worker = puppet.makes("thread");
     scheduler.leaves_alone(&mut puppet);
+    scheduler.comes_to_see("its thread is left alone too", worker, Seen::is_left_alone);
     let asked = scheduler.counts(&pod).enqueues_normal;
     puppet.does("rename nginx");
     governed_from_now_on(&scheduler, &mut puppet);
-    until("its thread follows", || scheduler.sees(worker).is_some_and(|seen| seen.is_governed()));
+    scheduler.comes_to_see("its thread follows", worker, Seen::is_governed);
     assert_eq!(scheduler.counts(&pod).enqueues_normal, asked);
     puppet.does("rename sidecar");
     scheduler.leaves_alone(&mut puppet);
@@ -141,7 +140,7 @@ pub(crate) fn cgroup_move(world: &mut World) {
     scheduler.leaves_alone(&mut puppet);
     puppet.enters(&cgroup);
     governed_from_now_on(&scheduler, &mut puppet);
-    until("its thread follows", || scheduler.sees(worker).is_some_and(|seen| seen.is_governed()));
+    scheduler.comes_to_see("its thread follows", worker, Seen::is_governed);
     nobody_else(&scheduler, &cgroup);
     puppet.enters(&elsewhere);
     scheduler.leaves_alone(&mut puppet);

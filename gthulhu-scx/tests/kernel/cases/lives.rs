@@ -42,9 +42,8 @@ pub(crate) fn pid_reuse(world: &mut World) {
         same
     });
     let mut second = second.expect("what was waited for");
-    second.wakes_up();
-    let seen = scheduler.sees(pid).expect("it has just run");
-    assert_eq!((seen.is_governed(), seen.enqueues_governed), (false, 0), "{seen:?}");
+    let seen = scheduler.sees_anew(&mut second);
+    assert_eq!((seen.is_left_alone(), seen.enqueues_governed), (true, 0), "{seen:?}");
     until("the entry is told as gone", || scheduler.status().pids_gone == 1);
     scheduler.stops();
 }
@@ -84,12 +83,12 @@ pub(crate) fn stopped(world: &mut World) {
     assert_eq!((state().as_str(), attached().is_empty()), ("enabled", false), "it stays attached");
     scheduler.signal(Signal::CONT);
     for task in [worker, child] {
-        let seen = scheduler.sees(task).expect("it has run for seconds");
+        let seen = scheduler.comes_to_see("the new task has run", task, |seen| seen.enqueues > 3);
         assert!(seen.was_always_governed(), "{seen:?}");
     }
-    let after = scheduler.counts(&cgroup);
-    assert_eq!(after.enqueues_normal, before.enqueues_normal);
-    assert!(after.enqueues_governed > before.enqueues_governed + 100);
+    let governed = || scheduler.counts(&cgroup).enqueues_governed;
+    until("they have run on", || governed() > before.enqueues_governed + 100);
+    assert_eq!(scheduler.counts(&cgroup).enqueues_normal, before.enqueues_normal);
     scheduler.stops();
 }
 
@@ -111,8 +110,7 @@ pub(crate) fn sysrq(world: &mut World) {
 /// Somebody else's scheduler is attached: it is named and left in peace.
 pub(crate) fn other_scheduler(_: &mut World) {
     let other = Other::attaches();
-    let mut scheduler = Scheduler::start(Setting::default(), &chosen());
-    assert!(comes_true(60 * SECOND, || !scheduler.runs()), "it neither ends nor attaches");
+    let scheduler = Scheduler::start(Setting::default(), &chosen());
     let end = scheduler.end();
     assert_eq!(end.code, Some(75), "{}", end.said);
     assert!(end.said.contains(Other::NAME), "{}", end.said);
@@ -145,8 +143,7 @@ pub(crate) fn leader_exits(_: &mut World) {
     let worker = leaderless.worker();
     for _ in 0..3 {
         let before = scheduler.sees(worker).map_or(0, |seen| seen.enqueues);
-        until("the thread runs", || scheduler.sees(worker).is_some_and(|seen| seen.enqueues > before + 3));
-        let seen = scheduler.sees(worker).expect("it runs");
+        let seen = scheduler.comes_to_see("the thread runs", worker, |seen| seen.enqueues > before + 3);
         assert!(seen.was_always_governed(), "{seen:?}");
     }
     drop(leaderless);

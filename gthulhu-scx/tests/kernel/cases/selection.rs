@@ -8,11 +8,11 @@ use crate::world::{Puppet, Scheduler, Seen, World, cgroup, container, start_time
 
 const POD: &str = "20da609e-6973-4463-a1e3-1b0b4f33cb1e";
 
-/// Not one enqueue without a strategy, as long as it was looked at.
+/// Not one enqueue with a strategy, as long as it was looked at.
 fn is_left_alone(scheduler: &Scheduler, puppet: &mut Puppet) {
-    puppet.wakes_up();
-    let seen = scheduler.sees(puppet.pid()).expect("it has just run");
-    assert_eq!((seen.is_governed(), seen.enqueues_governed), (false, 0), "{seen:?}");
+    scheduler.leaves_alone(puppet);
+    let seen = scheduler.sees_anew(puppet);
+    assert_eq!((seen.is_left_alone(), seen.enqueues_governed), (true, 0), "{seen:?}");
 }
 
 /// A cgroup's path means every process in it and below, and nobody else.
@@ -30,8 +30,18 @@ pub(crate) fn by_cgroup(world: &mut World) {
     let mut late = world.puppet("late", &below);
     assert!(scheduler.governs(&mut late).enqueues_governed > 0);
     is_left_alone(&scheduler, &mut other);
-    let counts = scheduler.counts(&cgroup("chosen"));
-    assert!(counts.enqueues_governed > 0 && counts.enqueues_normal == 0, "{counts:?}");
+    let chosen = cgroup("chosen");
+    until("its rule has counted", || scheduler.counts(&chosen).enqueues_governed > 0);
+    let counts = scheduler.counts(&chosen);
+    assert_eq!((counts.enqueues_normal, counts.enqueues_refused), (0, 0), "{counts:?}");
+
+    // The same by the program's verbs.
+    let told = scheduler.tells(&["status", "--json"]);
+    assert!(told.contains(r#""state":"attached""#), "{told}");
+    let told = scheduler.tells(&["stats", "--json"]);
+    assert!(told.contains(r#""/chosen":{"#), "{told}");
+    let told = scheduler.tells(&["explain", &early.pid().to_string()]);
+    assert!(told.contains("kernel: priority 5, slice 3000 us, by the rule of /chosen"), "{told}");
     scheduler.stops();
 }
 
@@ -62,7 +72,7 @@ pub(crate) fn by_regex(world: &mut World) {
     // A name that nobody has asked about until now.
     let mut late = world.puppet("ngiNx", &container);
     scheduler.governs(&mut late);
-    assert!(scheduler.status().verdicts > 0);
+    until("the verdicts are counted", || scheduler.status().verdicts >= 3);
     scheduler.stops();
 }
 
@@ -83,10 +93,11 @@ pub(crate) fn by_pid(world: &mut World) {
     assert_eq!((seen.source.as_str(), seen.priority), ("pid", 7));
     is_left_alone(&scheduler, &mut other);
     is_left_alone(&scheduler, &mut younger);
-    assert_eq!(scheduler.status().pids_gone, 2);
+    // They are looked for only now and then.
+    until("both are told as gone", || scheduler.status().pids_gone == 2);
     let worker = chosen.makes("thread");
-    chosen.wakes_up();
-    assert!(scheduler.sees(worker).expect("it runs").was_always_governed(), "threads follow their leader");
+    let seen = scheduler.comes_to_see("the thread runs", worker, |seen| seen.enqueues > 3);
+    assert!(seen.was_always_governed(), "threads follow their leader: {seen:?}");
     scheduler.stops();
 }
 
@@ -103,11 +114,9 @@ pub(crate) fn removal(world: &mut World) {
     until("the new priority holds", || scheduler.governs(&mut puppet).priority == 4);
     scheduler.gets(&json!({"intents": []}));
     let before = scheduler.leaves_alone(&mut puppet);
-    puppet.wakes_up();
-    let after = scheduler.sees(puppet.pid()).expect("it has just run");
-    assert_eq!(after.enqueues_governed, before.enqueues_governed);
-    assert!(after.enqueues > before.enqueues);
-    assert!(!scheduler.sees(worker).expect("it runs").is_governed(), "its threads as well");
+    let after = scheduler.sees_anew(&mut puppet);
+    assert_eq!((after.is_left_alone(), after.enqueues_governed), (true, before.enqueues_governed));
+    scheduler.comes_to_see("its thread has none either", worker, Seen::is_left_alone);
     assert!(scheduler.stats().cgroups.is_empty());
     scheduler.stops();
 }
@@ -122,7 +131,8 @@ pub(crate) fn pod_deleted(world: &mut World) {
         assert!(scheduler.status().rules > 0);
         drop(puppet);
         until("the container can be removed", || fs::remove_dir(&cgroup).is_ok());
-        fs::remove_dir(cgroup.parent().expect("a container is in a pod")).expect("the pod is empty");
+        let pod = cgroup.parent().expect("a container is in a pod");
+        until("the pod can be removed", || fs::remove_dir(pod).is_ok());
         until("its rule is gone", || scheduler.status().rules == 0);
     }
     scheduler.stops();

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::comes_true;
+use super::{PATIENCE, comes_true};
 
 const ROOT: &str = "/sys/fs/cgroup";
 
@@ -33,7 +33,7 @@ pub(crate) fn clear_cgroups() -> io::Result<()> {
             let events = fs::read_to_string(dir.join("cgroup.events")).unwrap_or_default();
             events.contains("populated 0")
         };
-        if !comes_true(20_000_000_000, is_empty) {
+        if !comes_true(PATIENCE, is_empty) {
             return Err(io::Error::other(format!("{} does not become empty", dir.display())));
         }
         remove(&dir)?;

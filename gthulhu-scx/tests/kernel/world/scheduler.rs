@@ -10,10 +10,9 @@ use gthulhu_scx::maps::CgroupCounters;
 use gthulhu_scx::stats::Stats;
 use gthulhu_scx::status::Status;
 use rustix::process::{Pid, Signal, kill_process};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Puppet, Seen, run, stage, state, until};
+use super::{PATIENCE, Puppet, Seen, run, stage, state, until, until_within};
 
 /// What it writes.
 pub(crate) const LOG: &str = "/run/scheduler.log";
@@ -81,7 +80,11 @@ impl Scheduler {
 
     /// Waits until the kernel has it and it answers.
     pub(crate) fn await_attached(&mut self) {
-        until("the scheduler is attached", || {
+        self.await_attached_within(PATIENCE);
+    }
+
+    pub(crate) fn await_attached_within(&mut self, patience: u64) {
+        until_within(patience, "the scheduler is attached", || {
             let ended = self.child.try_wait().expect("a child can be waited for");
             assert!(ended.is_none(), "the scheduler ended instead of attaching: {ended:?}");
             state() == "enabled" && self.socket.exists()
@@ -97,24 +100,35 @@ impl Scheduler {
         self.child.id()
     }
 
-    /// The answer of `status --json`.
+    /// What `status` tells.
     pub(crate) fn status(&self) -> Status {
-        self.asked("status")
+        serde_json::from_value(self.answers(Question::Status)).expect("the answer is a status")
     }
 
-    /// The answer of `stats --json`.
+    /// What `stats` tells.
     pub(crate) fn stats(&self) -> Stats {
-        self.asked("stats")
+        serde_json::from_value(self.answers(Question::Stats)).expect("the answer is counters")
     }
 
-    fn asked<T: DeserializeOwned>(&self, verb: &str) -> T {
+    /// What the program prints when it is started with these words beside the one that runs.
+    pub(crate) fn tells(&self, words: &[&str]) -> String {
         let mut said = None;
-        // It does not answer while it loads.
         until("the scheduler answers", || {
-            said = run(&self.program.display().to_string(), &[verb, "--json"]).ok();
+            said = run(&self.program.display().to_string(), words).ok();
             said.is_some()
         });
-        serde_json::from_str(&said.expect("what was waited for")).expect("the answer is JSON")
+        said.expect("what was waited for")
+    }
+
+    /// Asks over the socket, as the program's verbs do: tests ask often, and starting a program takes an emulated machine
+    /// long. Asks again until there is an answer: while it loads there is none.
+    fn answers(&self, question: Question) -> Value {
+        let mut answer = None;
+        until("the scheduler answers", || {
+            answer = control::ask(&self.socket, question).ok();
+            answer.is_some()
+        });
+        answer.expect("what was waited for")
     }
 
     /// The counters of a cgroup with a rule, by its path from the root of the tree.
@@ -125,30 +139,48 @@ impl Scheduler {
         *stats.cgroups.get(&path).unwrap_or_else(|| panic!("{path} has no rule, only {:?}", stats.cgroups))
     }
 
-    /// How the kernel side sees a task, by `explain`; `None` if it has not met it.
+    /// How the kernel side sees a task, by `explain`; `None` if there is no such task, or no kernel side.
     pub(crate) fn sees(&self, tid: u32) -> Option<TaskInKernel> {
-        // Over the socket: tests ask often, and starting a program takes an emulated machine long.
-        let answer = control::ask(&self.socket, Question::Explain { pid: tid }).ok()?;
+        let answer = self.answers(Question::Explain { pid: tid });
         serde_json::from_value(answer.get("task")?.clone()).ok()
     }
 
-    /// Waits until the puppet has a strategy, and tells how the kernel side sees it.
-    pub(crate) fn governs(&self, puppet: &mut Puppet) -> TaskInKernel {
+    /// Waits until the kernel side sees the task so, and tells how.
+    pub(crate) fn comes_to_see(
+        &self,
+        what: &str,
+        tid: u32,
+        is_so: impl Fn(&TaskInKernel) -> bool,
+    ) -> TaskInKernel {
         let mut seen = None;
-        until("the process has its strategy", || {
-            puppet.wakes_up();
-            seen = self.sees(puppet.pid()).filter(Seen::is_governed);
+        until(what, || {
+            seen = self.sees(tid).filter(&is_so);
             seen.is_some()
         });
         seen.expect("what was waited for")
     }
 
-    /// Waits until the puppet has no strategy, and tells how the kernel side sees it.
+    /// Lets the puppet wake up until the kernel side has enqueued it once more at least, and tells how it sees it then.
+    pub(crate) fn sees_anew(&self, puppet: &mut Puppet) -> TaskInKernel {
+        let before = self.sees(puppet.pid()).map_or(0, |seen| seen.enqueues);
+        self.wakes(puppet, "the process is enqueued", |seen| seen.enqueues > before)
+    }
+
+    /// Waits until the puppet has a strategy, and tells how the kernel side sees it.
+    pub(crate) fn governs(&self, puppet: &mut Puppet) -> TaskInKernel {
+        self.wakes(puppet, "the process has its strategy", Seen::is_governed)
+    }
+
+    /// Waits until it is decided that the puppet has no strategy, and tells how the kernel side sees it.
     pub(crate) fn leaves_alone(&self, puppet: &mut Puppet) -> TaskInKernel {
+        self.wakes(puppet, "the process has no strategy", Seen::is_left_alone)
+    }
+
+    fn wakes(&self, puppet: &mut Puppet, what: &str, is_so: impl Fn(&TaskInKernel) -> bool) -> TaskInKernel {
         let mut seen = None;
-        until("the process has no strategy", || {
+        until(what, || {
             puppet.wakes_up();
-            seen = self.sees(puppet.pid()).filter(|seen| !seen.is_governed());
+            seen = self.sees(puppet.pid()).filter(&is_so);
             seen.is_some()
         });
         seen.expect("what was waited for")

@@ -7,6 +7,9 @@ pub(crate) trait Seen {
     /// Whether it has a strategy now.
     fn is_governed(&self) -> bool;
 
+    /// Whether it is decided that it has none. While a verdict is awaited it is not.
+    fn is_left_alone(&self) -> bool;
+
     /// How often it was put into a queue without a strategy.
     fn enqueues_normal(&self) -> u64;
 
@@ -17,6 +20,10 @@ pub(crate) trait Seen {
 impl Seen for TaskInKernel {
     fn is_governed(&self) -> bool {
         matches!(self.source.as_str(), "cgroup" | "verdict" | "pid")
+    }
+
+    fn is_left_alone(&self) -> bool {
+        matches!(self.source.as_str(), "none" | "refused")
     }
 
     fn enqueues_normal(&self) -> u64 {
