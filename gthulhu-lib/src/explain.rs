@@ -15,6 +15,7 @@ pub const INTENTS_MAX: usize = 256;
 /// The answer to "why?" for one pid or thread id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// The number that was asked for.
     pub pid: u32,
@@ -91,6 +92,7 @@ impl Explanation {
 /// Whether a task is governed, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Outcome {
     /// One of its intents wins.
     Governed,
@@ -113,6 +115,7 @@ pub enum Outcome {
 /// Why a cgroup was not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum RefusalReason {
     /// One path names two different pods.
     TwoPodsInPath,
@@ -132,6 +135,7 @@ impl From<Refusal> for RefusalReason {
 /// A process as it was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProcessFacts {
     /// Process id.
     pub pid: u32,
@@ -165,6 +169,7 @@ impl From<&Process> for ProcessFacts {
 /// One intent of the process's pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntentVerdict {
     /// The strategy that the intent comes from, if the manager said so.
     #[serde(rename = "strategyID", default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +188,7 @@ pub struct IntentVerdict {
 /// What became of an intent for a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Verdict {
     /// It acts.
     Wins,
@@ -214,6 +220,7 @@ impl Verdict {
 /// A strategy in figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Strategy {
     /// 0 (no preference), 1 (strongest) to 20.
     pub priority: u8,

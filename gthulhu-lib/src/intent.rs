@@ -112,6 +112,12 @@ impl Intent {
         Resolved::clamped(self.body.priority, self.body.execution_time)
     }
 
+    /// Of two intents that mean a process the one whose strength is the smaller value wins: the stronger priority, then
+    /// the smaller strategy id; an intent that names no strategy comes last.
+    pub fn strength(&self) -> impl Ord + use<> {
+        (self.effective().rank(), self.strategy.is_none(), self.strategy)
+    }
+
     /// The intent as it travels.
     pub fn to_wire(&self) -> IntentBody {
         self.body.clone()

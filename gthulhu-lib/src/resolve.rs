@@ -67,13 +67,6 @@ pub(crate) struct Rule {
     matcher: usize,
 }
 
-impl Rule {
-    /// The smaller one wins.
-    fn strength(&self) -> impl Ord + use<> {
-        (self.resolved.rank(), self.strategy.is_none(), self.strategy, self.intent)
-    }
-}
-
 /// How a rule stands to the processes of its pod that have one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -111,7 +104,8 @@ impl Rules {
             by_pod.entry(pod_of(intent)).or_default().push(rule);
         }
         for rules in by_pod.values_mut() {
-            rules.sort_unstable_by_key(Rule::strength);
+            // Between equals, the first in the set; sorting keeps their order.
+            rules.sort_by_key(|rule| intents.as_slice()[rule.intent].strength());
         }
         Self { by_pod, matchers }
     }

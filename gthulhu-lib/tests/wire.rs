@@ -6,7 +6,7 @@ use gthulhu_lib::explain::*;
 use gthulhu_lib::id::Id;
 use gthulhu_lib::selector::Selector;
 use gthulhu_lib::wire::preview::{
-    ExplainReply, IntentPreview, MatchedProcess, MissedProcess, PreviewReply, ProcessClause,
+    Conflict, ExplainReply, IntentPreview, MatchedProcess, MissedProcess, PreviewReply, ProcessClause,
 };
 use gthulhu_lib::wire::*;
 use serde::Serialize;
@@ -206,6 +206,7 @@ fn previews() {
         near_misses: [ProcessClause::CommandRegex, ProcessClause::Pause]
             .map(|clause| MissedProcess { pid: 43, command: "pause".to_owned(), clause })
             .to_vec(),
+        conflicts: vec![Conflict { strategy_id: Some(id), won: 0, lost: 1 }],
         truncated: true,
     };
     let reply = PreviewReply {
@@ -225,7 +226,7 @@ fn previews() {
             r#"{"pid":42,"command":"nginx","tasks":3,"verdict":"wins"},{"pid":42,"command":"nginx","tasks":3,"#,
             r#""verdict":{"losesTo":{"strategy":"65f0c0ffee0123456789abcd"}}}],"nearMisses":["#,
             r#"{"pid":43,"command":"pause","clause":"commandRegex"},{"pid":43,"command":"pause","clause":"pause"}],"#,
-            r#""truncated":true}],"omitted":1,"refused":2,"unreadable":3}"#,
+            r#""conflicts":[{"strategyID":"65f0c0ffee0123456789abcd","won":0,"lost":1}],"truncated":true}],"omitted":1,"refused":2,"unreadable":3}"#,
         ),
     );
     reads("{}", &PreviewReply::default());

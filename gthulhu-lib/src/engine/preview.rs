@@ -1,6 +1,6 @@
 //! What a set of intents would do: everything that applying it does, but for the publication.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::explain::Verdict;
 use crate::id::Id;
@@ -10,8 +10,8 @@ use crate::pod_index::PodIndex;
 use crate::process::{LeftOut, Process};
 use crate::resolve::{Rules, Standing, TaskRow};
 use crate::wire::preview::{
-    INTENTS_MAX, IntentPreview, MatchedProcess, MissedProcess, NEAR_MISSES_MAX, PROCESSES_MAX, PreviewReply,
-    ProcessClause, WHOLE,
+    CONFLICTS_MAX, Conflict, INTENTS_MAX, IntentPreview, MatchedProcess, MissedProcess, NEAR_MISSES_MAX,
+    PROCESSES_MAX, PreviewReply, ProcessClause, WHOLE,
 };
 
 /// What follows from a set of intents and a look at the processes.
@@ -51,18 +51,18 @@ impl Preview {
             .map(|(position, _)| position)
             .collect();
         let listed = &asked[..asked.len().min(INTENTS_MAX)];
-        let mut drafts: Vec<Option<IntentPreview>> = Vec::new();
+        let mut drafts: Vec<Option<Draft>> = Vec::new();
         drafts.resize_with(self.0.intents.len(), || None);
         for &position in listed {
-            drafts[position] = Some(draft(&self.0.intents.as_slice()[position]));
+            drafts[position] = Some(Draft::new(&self.0.intents.as_slice()[position]));
         }
         for row in &self.0.rows {
             if let Some(draft) = &mut drafts[row.intent] {
-                draft.tasks += 1;
+                draft.told.tasks += 1;
             }
         }
         self.judge(listed, &mut drafts);
-        let mut intents: Vec<IntentPreview> = drafts.into_iter().flatten().collect();
+        let mut intents: Vec<IntentPreview> = drafts.into_iter().flatten().map(Draft::finish).collect();
         bound(&mut intents);
         PreviewReply {
             node_name: String::new(),
@@ -75,16 +75,22 @@ impl Preview {
     }
 
     /// Holds the listed intents against the processes of their pods.
-    fn judge(&mut self, listed: &[usize], drafts: &mut [Option<IntentPreview>]) {
+    fn judge(&mut self, listed: &[usize], drafts: &mut [Option<Draft>]) {
         let Outlook { intents, rules, index, .. } = &mut self.0;
         let pods: HashSet<String> =
             listed.iter().map(|&at| intents.as_slice()[at].pod_uid().to_ascii_lowercase()).collect();
         for uid in pods {
             for process in index.pod(&uid) {
                 let standings = rules.standings(&uid, &process.comm);
-                for (rule, standing) in rules.of_pod(&uid).iter().zip(standings) {
-                    if let Some(draft) = &mut drafts[rule.intent] {
-                        count(draft, process, standing);
+                let stand = || rules.of_pod(&uid).iter().zip(&standings);
+                for (rule, &standing) in stand() {
+                    let Some(draft) = &mut drafts[rule.intent] else { continue };
+                    draft.count(process, standing);
+                    if standing == Standing::Wins {
+                        let beaten = stand().filter(|(_, other)| matches!(other, Standing::LosesTo(_)));
+                        beaten.for_each(|(other, _)| {
+                            draft.conflicts.entry(other.strategy).or_default().won += 1
+                        });
                     }
                 }
             }
@@ -92,51 +98,73 @@ impl Preview {
     }
 }
 
-/// The intent, before any process was looked at.
-fn draft(intent: &Intent) -> IntentPreview {
-    IntentPreview {
-        strategy_id: intent.strategy(),
-        pod_id: intent.pod_uid().to_owned(),
-        pod_name: intent.pod_name().to_owned(),
-        k8s_namespace: intent.namespace().to_owned(),
-        command_regex: intent.command_regex().to_owned(),
-        priority: intent.priority(),
-        execution_time: intent.execution_time(),
-        ..IntentPreview::default()
-    }
+/// What is known of an intent while its processes are looked at.
+struct Draft {
+    told: IntentPreview,
+    conflicts: BTreeMap<Option<Id>, Conflict>,
 }
 
-/// Adds one process of the intent's pod.
-fn count(draft: &mut IntentPreview, process: &Process, standing: Standing) {
-    draft.pod_processes += 1;
-    let (pid, command) = (process.id.pid, || process.comm.to_string());
-    let clause = match standing {
-        Standing::Wins | Standing::LosesTo(_) => {
-            draft.matched += 1;
-            draft.wins += u64::from(standing == Standing::Wins);
-            if draft.processes.len() < PROCESSES_MAX {
-                let (tasks, verdict) = (1 + process.threads.len() as u64, Verdict::of(standing, false));
-                draft.processes.push(MatchedProcess { pid, command: command(), tasks, verdict });
+impl Draft {
+    /// The intent, before any process was looked at.
+    fn new(intent: &Intent) -> Self {
+        let told = IntentPreview {
+            strategy_id: intent.strategy(),
+            pod_id: intent.pod_uid().to_owned(),
+            pod_name: intent.pod_name().to_owned(),
+            k8s_namespace: intent.namespace().to_owned(),
+            command_regex: intent.command_regex().to_owned(),
+            priority: intent.priority(),
+            execution_time: intent.execution_time(),
+            ..IntentPreview::default()
+        };
+        Self { told, conflicts: BTreeMap::new() }
+    }
+
+    /// Adds one process of the intent's pod.
+    fn count(&mut self, process: &Process, standing: Standing) {
+        let told = &mut self.told;
+        told.pod_processes += 1;
+        let (pid, command) = (process.id.pid, || process.comm.to_string());
+        let clause = match standing {
+            Standing::Wins | Standing::LosesTo(_) => {
+                told.matched += 1;
+                match standing {
+                    Standing::LosesTo(winner) => self.conflicts.entry(winner).or_default().lost += 1,
+                    _ => told.wins += 1,
+                }
+                if told.processes.len() < PROCESSES_MAX {
+                    let (tasks, verdict) = (1 + process.threads.len() as u64, Verdict::of(standing, false));
+                    told.processes.push(MatchedProcess { pid, command: command(), tasks, verdict });
+                }
+                return;
             }
-            return;
+            Standing::OtherName => ProcessClause::CommandRegex,
+            Standing::Sandbox => ProcessClause::Pause,
+        };
+        if told.near_misses.len() < NEAR_MISSES_MAX {
+            told.near_misses.push(MissedProcess { pid, command: command(), clause });
         }
-        Standing::OtherName => ProcessClause::CommandRegex,
-        Standing::Sandbox => ProcessClause::Pause,
-    };
-    if draft.near_misses.len() < NEAR_MISSES_MAX {
-        draft.near_misses.push(MissedProcess { pid, command: command(), clause });
+    }
+
+    fn finish(self) -> IntentPreview {
+        let named = |(strategy_id, conflict)| Conflict { strategy_id, ..conflict };
+        IntentPreview { conflicts: self.conflicts.into_iter().map(named).collect(), ..self.told }
     }
 }
 
 /// Cuts the lists to what the whole may hold, and says where something is missing.
 fn bound(intents: &mut [IntentPreview]) {
-    let (mut processes, mut misses) = (WHOLE * PROCESSES_MAX, WHOLE * NEAR_MISSES_MAX);
+    let [mut processes, mut misses, mut conflicts] =
+        [PROCESSES_MAX, NEAR_MISSES_MAX, CONFLICTS_MAX].map(|most| WHOLE * most);
     for intent in intents {
+        let conflicting = intent.conflicts.len();
         intent.processes.truncate(processes);
         intent.near_misses.truncate(misses);
+        intent.conflicts.truncate(conflicts.min(CONFLICTS_MAX));
         processes -= intent.processes.len();
         misses -= intent.near_misses.len();
+        conflicts -= intent.conflicts.len();
         let listed = intent.processes.len() + intent.near_misses.len();
-        intent.truncated = (listed as u64) < intent.pod_processes;
+        intent.truncated = (listed as u64) < intent.pod_processes || intent.conflicts.len() < conflicting;
     }
 }

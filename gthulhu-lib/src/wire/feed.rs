@@ -224,6 +224,7 @@ pub struct Explain {
 /// The answer to [`Explain`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// As in the question.
     pub id: u64,
@@ -240,6 +241,7 @@ pub struct Explanation {
 /// What the kernel holds of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskInKernel {
     /// Where its strategy comes from, or why it has none: `none`, `cgroup`, `verdict`, `pid`, `pending` or `refused`.
     pub source: String,

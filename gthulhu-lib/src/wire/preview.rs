@@ -11,6 +11,9 @@ use crate::id::Id;
 pub const INTENTS_MAX: usize = 512;
 /// How many processes a preview lists that one intent means; of all intents together, sixteen times as many.
 pub const PROCESSES_MAX: usize = 256;
+/// How many strategies that it conflicts with a preview lists of one intent; of all intents together, sixteen times as
+/// many.
+pub const CONFLICTS_MAX: usize = 64;
 /// How many near misses a preview lists of one intent; of all intents together, sixteen times as many.
 pub const NEAR_MISSES_MAX: usize = 64;
 /// How many times the bound of one intent the whole preview may list.
@@ -19,6 +22,7 @@ pub const WHOLE: usize = 16;
 /// `data` of `POST /api/v1/preview`: what pushing these intents would do to the processes of this moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PreviewReply {
     /// The node's name.
     pub node_name: String,
@@ -37,6 +41,7 @@ pub struct PreviewReply {
 /// What one intent would do. The counts are whole, the lists are bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntentPreview {
     /// The strategy that the intent comes from, if it says so.
     #[serde(rename = "strategyID", skip_serializing_if = "Option::is_none")]
@@ -69,13 +74,30 @@ pub struct IntentPreview {
     pub processes: Vec<MatchedProcess>,
     /// The other processes of the pod, by pid.
     pub near_misses: Vec<MissedProcess>,
-    /// Whether one of the two lists is shorter than the counts say.
+    /// The strategies that mean some of the same processes, by id.
+    pub conflicts: Vec<Conflict>,
+    /// Whether a list is shorter than it should be.
     pub truncated: bool,
+}
+
+/// Another strategy of the same pod that means some of the processes that an intent means.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Conflict {
+    /// The other strategy, if its intent says so.
+    #[serde(rename = "strategyID", skip_serializing_if = "Option::is_none")]
+    pub strategy_id: Option<Id>,
+    /// Processes that both mean and this intent gets.
+    pub won: u64,
+    /// Processes that both mean and the other one gets.
+    pub lost: u64,
 }
 
 /// A process that an intent means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MatchedProcess {
     /// Process id.
     pub pid: u32,
@@ -90,6 +112,7 @@ pub struct MatchedProcess {
 /// A process of an intent's pod that the intent does not mean.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MissedProcess {
     /// Process id.
     pub pid: u32,
@@ -102,6 +125,7 @@ pub struct MissedProcess {
 /// What keeps an intent from a process of its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ProcessClause {
     /// `commandRegex` is not found in the command name.
     CommandRegex,
@@ -113,6 +137,7 @@ pub enum ProcessClause {
 /// has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExplainReply {
     /// The node's name.
     #[serde(default)]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::wire::preview::{
-    INTENTS_MAX, IntentPreview, MatchedProcess, MissedProcess, NEAR_MISSES_MAX, PROCESSES_MAX, ProcessClause,
-    WHOLE,
+    CONFLICTS_MAX, Conflict, INTENTS_MAX, IntentPreview, MatchedProcess, MissedProcess, NEAR_MISSES_MAX,
+    PROCESSES_MAX, ProcessClause, WHOLE,
 };
 
 fn strategy(number: u8) -> Id {
@@ -37,7 +37,9 @@ fn every_intent_is_held_against_every_process_of_its_pod() {
         pod_processes: 3,
         ..IntentPreview::default()
     };
+    let conflict = |number, won, lost| vec![Conflict { strategy_id: Some(strategy(number)), won, lost }];
     let expected = IntentPreview {
+        conflicts: conflict(2, 1, 0),
         matched: 1,
         wins: 1,
         tasks: 2,
@@ -50,6 +52,7 @@ fn every_intent_is_held_against_every_process_of_its_pod() {
     };
     assert_eq!(*strong, expected);
     let expected = IntentPreview {
+        conflicts: conflict(1, 0, 1),
         matched: 2,
         wins: 1,
         tasks: 2,
@@ -124,6 +127,8 @@ fn lists_are_bounded_and_counts_are_not() {
     let listed: usize = reply.intents.iter().map(|intent| intent.processes.len()).sum();
     let missed: usize = reply.intents.iter().map(|intent| intent.near_misses.len()).sum();
     assert_eq!((listed, missed), (WHOLE * PROCESSES_MAX, WHOLE * NEAR_MISSES_MAX));
+    let rivals: Vec<usize> = reply.intents.iter().map(|intent| intent.conflicts.len()).collect();
+    assert_eq!(rivals.iter().max(), Some(&CONFLICTS_MAX), "the strongest beats 255 others, who lose to it");
     assert!(reply.intents.iter().all(|intent| intent.truncated && intent.matched == one.matched));
 
     let pods: Vec<String> = (0..INTENTS_MAX + 3).map(|number| format!("pod-{number}")).collect();
