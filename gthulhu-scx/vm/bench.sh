@@ -8,11 +8,14 @@ cd "$(dirname "$0")/../.."
 
 stage=$(mktemp -d "${TMPDIR:-/tmp}/gthulhu-bench.XXXXXX")
 trap 'rm -rf "$stage"' EXIT
-cargo build --quiet --release -p gthulhu-scx -p gthulhu-probe
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-for program in gthulhu-scx gthulhu-probe bench-sched; do install -s "$target/release/$program" "$stage/"; done
+echo 'building the programs that are measured, in release mode'
+cargo build --quiet --release -p gthulhu-scx -p gthulhu-probe -p gthulhu-dm -p gthulhu-manager
+for program in gthulhu-scx gthulhu-probe gthulhu-dm bench-sched; do install -s "$target/release/$program" "$stage/"; done
+# A decision maker needs keys, which take a slow CPU minutes to make.
+"$target/release/gthulhu-manager" init --dir "$stage/manager" >/dev/null
 
 kernels=()
 [ -z "${GTHULHU_SCX_KERNELS:-}" ] || kernels=(--kernel "$GTHULHU_SCX_KERNELS")
 gthulhu-scx/vm/run.sh --icount 1 --timeout 0 "${kernels[@]}" "$stage" \
-    ./bench-sched --scheduler gthulhu-scx --probe gthulhu-probe "$@"
+    ./bench-sched --scheduler gthulhu-scx --probe gthulhu-probe --decision-maker gthulhu-dm --keys manager/keys "$@"

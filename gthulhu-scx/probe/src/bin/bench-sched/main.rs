@@ -1,9 +1,11 @@
 //! Schedulers against each other, inside a virtual machine whose clock counts instructions: one CPU, a probe and hogs in
 //! cgroups of equal weight. `gthulhu-scx/vm/bench.sh` starts it; `benches/README.md` has the method and the figures.
 
+mod decision_maker;
 mod goals;
 mod load;
 mod machine;
+mod process;
 mod rows;
 mod scheduler;
 
@@ -14,6 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::goals::Verdict;
+use crate::machine::{Machine, Programs};
 use crate::rows::{Bench, Lengths};
 
 /// Measure schedulers against each other; inside the benchmark's virtual machine only
@@ -25,22 +28,33 @@ struct Cli {
     /// The probe's program
     #[arg(long, value_name = "FILE")]
     probe: PathBuf,
+    /// The decision maker's program
+    #[arg(long, value_name = "FILE")]
+    decision_maker: PathBuf,
+    /// The folder with its keys, as `gthulhu-manager init` makes it
+    #[arg(long, value_name = "DIR")]
+    keys: PathBuf,
     /// Guest seconds of each latency row
     #[arg(long, default_value_t = 10, value_name = "S")]
     seconds: u32,
     /// Guest seconds of each row of shares
     #[arg(long, default_value_t = 120, value_name = "S")]
     share_seconds: u32,
-    /// Guest seconds before and during the stop of the scheduler's process
+    /// Guest seconds before and during the stop of the decision maker and the scheduler's process
     #[arg(long, default_value_t = 30, value_name = "S")]
     stop_seconds: u32,
-    /// Rows to measure beside the controls: none, prio-N, share-N, stopped, or controls for no other; all by default
+    /// How often the scheduler's process is killed
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    kills: u32,
+    /// Rows to measure beside the controls: none, prio-N, share-N, stopped, killed, or controls for no other; all by default
     rows: Vec<String>,
 }
 
 /// Every row but the controls, which always run first.
-const ROWS: [&str; 10] =
-    ["none", "prio-1", "prio-9", "prio-10", "prio-20", "share-1", "share-2", "share-3", "share-4", "stopped"];
+const ROWS: [&str; 12] = [
+    "none", "prio-1", "prio-5", "prio-9", "prio-10", "prio-20", "share-1", "share-2", "share-3", "share-4",
+    "stopped", "killed",
+];
 
 fn main() -> ExitCode {
     let mut out = io::stdout();
@@ -55,13 +69,19 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, out: &mut impl Write) -> io::Result<Verdict> {
-    let machine = machine::Machine::prepare(&cli.scheduler, &cli.probe)?;
+    let machine = Machine::prepare(&Programs {
+        scheduler: &cli.scheduler,
+        probe: &cli.probe,
+        decision_maker: &cli.decision_maker,
+        keys: &cli.keys,
+    })?;
     writeln!(
         out,
         "kernel {}, one CPU online, 4 hogs, each task in a cgroup of its own, all of equal weight",
         machine.release()
     )?;
-    let lengths = Lengths { latency: cli.seconds, share: cli.share_seconds, stop: cli.stop_seconds };
+    let lengths =
+        Lengths { latency: cli.seconds, share: cli.share_seconds, stop: cli.stop_seconds, kills: cli.kills };
     let mut bench = Bench::new(machine, lengths, out);
     bench.controls()?;
     let names = if cli.rows.is_empty() { ROWS.map(str::to_owned).to_vec() } else { cli.rows };

@@ -8,24 +8,29 @@ use gthulhu_probe::clock;
 use gthulhu_probe::samples::Summary;
 use rustix::process::Signal;
 
+use crate::decision_maker::DecisionMaker;
 use crate::goals::{Goal, Goals, Verdict};
 use crate::load::{Class, Hogs, probe};
-use crate::machine::{HOGS, Machine};
+use crate::machine::{HOGS, Machine, alarms};
 use crate::scheduler::Scheduler;
 
 /// Tasks without a strategy beside the hogs of priority.
 const NORMAL: usize = 3;
 /// The strongest priority: what a hog can ask for.
 const STRONGEST: u32 = 1;
+/// The weakest priority of the latency class.
+const WEAKEST: u32 = 9;
 
-/// Guest seconds.
+/// Guest seconds, and how often.
 pub(crate) struct Lengths {
     /// Of a latency row.
     pub(crate) latency: u32,
     /// Of a row of shares.
     pub(crate) share: u32,
-    /// Before the scheduler's process is stopped, and while it is.
+    /// Before the decision maker and the scheduler's process are stopped, and while they are.
     pub(crate) stop: u32,
+    /// Times that the scheduler's process is killed.
+    pub(crate) kills: u32,
 }
 
 /// A run: rows are measured one after the other, each printed when it is done.
@@ -62,6 +67,7 @@ impl<'a, W: Write> Bench<'a, W> {
             (Some("prio"), Some(priority)) => self.governed(name, Some(priority)),
             (Some("share"), Some(hogs)) => self.share(name, hogs),
             (Some("stopped"), _) => self.stopped(),
+            (Some("killed"), _) => self.killed(),
             // They have run.
             (Some("controls"), _) => Ok(()),
             _ => Err(io::Error::other(format!("no row is named {name}"))),
@@ -92,7 +98,7 @@ impl<'a, W: Write> Bench<'a, W> {
         let mut scheduler = Scheduler::start(&self.machine, &pod, priority.unwrap_or(0))?;
         let (summary, work) = self.latency(name, Class::Normal)?;
         self.attached(name, &mut scheduler)?;
-        scheduler.stop()?;
+        scheduler.end(Signal::TERM)?;
         let Some((eevdf, eevdf_work)) = self.eevdf else { return Ok(()) };
         let better = eevdf / summary.p99_us.max(0.001);
         if priority.is_some_and(|priority| (1..=9).contains(&priority)) {
@@ -115,7 +121,7 @@ impl<'a, W: Write> Bench<'a, W> {
         let (strong_ns, normal_ns) = (strong.cpu_times(), normal.cpu_times());
         self.attached(name, &mut scheduler)?;
         drop((strong, normal));
-        scheduler.stop()?;
+        scheduler.end(Signal::TERM)?;
 
         let all = strong_ns.iter().chain(&normal_ns).sum::<u64>().max(1);
         let percent = |ns: &u64| percent(*ns, all);
@@ -127,23 +133,59 @@ impl<'a, W: Write> Bench<'a, W> {
         self.goals.judge(&format!("{name}-normal-percent"), together, Goal::AtLeast(20.0), self.out)
     }
 
-    /// The scheduler's process is stopped under load: nobody may notice.
+    /// The decision maker and the scheduler that it feeds are stopped under load: nobody may notice.
     fn stopped(&mut self) -> io::Result<()> {
-        let (program, pod) = (self.machine.probe(), self.machine.cgroup("pod"));
-        let mut scheduler = Scheduler::start(&self.machine, slice::from_ref(&pod), 9)?;
+        let (program, pod) = (self.machine.probe(), self.machine.container());
+        let decision_maker = DecisionMaker::start(&self.machine, WEAKEST)?;
+        let mut scheduler = Scheduler::fed(&self.machine, decision_maker.socket())?;
         let hogs = Hogs::start(&program, &self.machine.cgroups("hog", HOGS))?;
         let before = probe(&program, &pod, self.lengths.stop, Class::Normal)?;
         writeln!(self.out, "  {:<10} {before}", "before")?;
-        scheduler.signal(Signal::STOP)?;
+        for process in [decision_maker.process(), scheduler.process()] {
+            process.signal(Signal::STOP)?;
+        }
         let during = probe(&program, &pod, self.lengths.stop, Class::Normal)?;
         writeln!(self.out, "  {:<10} {during}", "stopped")?;
-        scheduler.signal(Signal::CONT)?;
+        for process in [decision_maker.process(), scheduler.process()] {
+            if !process.is_stopped()? {
+                return Err(io::Error::other("a process that was to stand still has run"));
+            }
+            process.signal(Signal::CONT)?;
+        }
         self.attached("stopped", &mut scheduler)?;
         drop(hogs);
-        scheduler.stop()?;
+        scheduler.end(Signal::TERM)?;
+        decision_maker.end()?;
         let ratio = during.p99_us / before.p99_us.max(0.001);
         let moved = ratio.max(1.0 / ratio.max(0.001));
+        self.goals.judge("stopped-p99-us", during.p99_us, Goal::AtMost(25.0), self.out)?;
         self.goals.judge("stopped-p99-moved", moved, Goal::AtMost(1.1), self.out)
+    }
+
+    /// The scheduler's process dies under load, again and again: the kernel's own scheduler is back at once, and the kernel
+    /// has nothing to say about it.
+    fn killed(&mut self) -> io::Result<()> {
+        let pod = self.machine.cgroup("pod");
+        let mut slowest = 0;
+        let before = alarms()?.len();
+        for _ in 0..self.lengths.kills {
+            let scheduler = Scheduler::start(&self.machine, slice::from_ref(&pod), WEAKEST)?;
+            let hogs = Hogs::start(&self.machine.probe(), &self.machine.cgroups("hog", HOGS))?;
+            // Its strategy acts, and the hogs have got going.
+            probe(&self.machine.probe(), &pod, 1, Class::Normal)?;
+            slowest = slowest.max(scheduler.end(Signal::KILL)?);
+            drop(hogs);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let milliseconds = slowest as f64 / 1e6;
+        writeln!(self.out, "  {:<10} {} times", "killed", self.lengths.kills)?;
+        let alarms = alarms()?.split_off(before);
+        for line in &alarms {
+            writeln!(self.out, "  the kernel: {line}")?;
+        }
+        let count = u32::try_from(alarms.len()).unwrap_or(u32::MAX);
+        self.goals.judge("killed-alarms", f64::from(count), Goal::AtMost(0.0), self.out)?;
+        self.goals.judge("killed-back-after-ms", milliseconds, Goal::AtMost(1000.0), self.out)
     }
 
     /// The scheduler that was started is the one that ran, without a break.

@@ -1,15 +1,15 @@
 //! gthulhu-scx as a child of the bench, and what the kernel says of it.
 
-use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use gthulhu_probe::clock;
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use crate::machine::{Machine, read, write};
+use crate::process::Process;
 
 const STEP: u64 = 20_000_000;
 /// Guest time for a change of schedulers.
@@ -17,9 +17,8 @@ const PATIENCE: u64 = 60_000_000_000;
 
 /// A scheduler that is attached.
 pub(crate) struct Scheduler {
-    child: Child,
+    process: Process,
     enabled: String,
-    log: PathBuf,
 }
 
 impl Scheduler {
@@ -31,58 +30,59 @@ impl Scheduler {
         };
         let intents: Vec<_> = governed.iter().map(entry).collect();
         write(&machine.intents(), &json!({"intents": intents}).to_string())?;
-        let log = File::create(machine.log())?;
-        let child = Command::new(machine.scheduler())
-            .args(["run", "--intents"])
-            .arg(machine.intents())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
-        let mut scheduler = Scheduler { child, enabled: String::new(), log: machine.log() };
-        scheduler.wait_for("enabled")?;
-        scheduler.enabled = read("/sys/kernel/sched_ext/enable_seq")?;
+        Scheduler::attach(machine, "--intents", &machine.intents())
+    }
+
+    /// Starts it with the intents of the decision maker at this socket. Waits until the kernel has it, and it a pod.
+    pub(crate) fn fed(machine: &Machine, socket: &Path) -> io::Result<Scheduler> {
+        let mut scheduler = Scheduler::attach(machine, "--feed", socket)?;
+        scheduler.process.wait_until("the scheduler has a rule for the pod", || {
+            // Until it listens the question fails.
+            let output = Command::new(machine.scheduler()).args(["status", "--json"]).output()?;
+            let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            Ok(status["pods"] == 1 && status["rules"] == 1 && status["intents"]["connected"] == true)
+        })?;
         Ok(scheduler)
+    }
+
+    fn attach(machine: &Machine, option: &str, source: &Path) -> io::Result<Scheduler> {
+        let mut command = Command::new(machine.scheduler());
+        command.args(["run", option]).arg(source);
+        let mut process = Process::start(&mut command, machine.log("scheduler"))?;
+        process.wait_until("the scheduler is attached", || Ok(state()? == "enabled"))?;
+        Ok(Scheduler { process, enabled: enabled()? })
     }
 
     /// Whether it has been attached all the time.
     pub(crate) fn is_still_attached(&mut self) -> io::Result<bool> {
-        Ok(self.child.try_wait()?.is_none()
-            && read("/sys/kernel/sched_ext/state")? == "enabled"
-            && read("/sys/kernel/sched_ext/enable_seq")? == self.enabled)
+        Ok(self.process.runs()? && state()? == "enabled" && enabled()? == self.enabled)
     }
 
-    /// Stops the process, or lets it go on.
-    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| io::Error::other("no such process"))?;
-        kill_process(pid, signal).map_err(io::Error::from)
+    /// Its process.
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
     }
 
-    /// Ends it; the kernel's own scheduler is back when this returns.
-    pub(crate) fn stop(mut self) -> io::Result<()> {
-        self.signal(Signal::TERM)?;
-        self.child.wait()?;
-        self.wait_for("disabled")
-    }
-
-    fn wait_for(&mut self, state: &str) -> io::Result<()> {
-        let end = clock::now() + PATIENCE;
-        while read("/sys/kernel/sched_ext/state")? != state {
-            let gone = state == "enabled" && self.child.try_wait()?.is_some();
-            if gone || clock::now() > end {
-                let said = fs::read_to_string(&self.log).unwrap_or_default();
-                return Err(io::Error::other(format!("the scheduler did not become {state}:\n{said}")));
+    /// Ends it by this signal; the kernel's own scheduler is back when this returns. How long that took, in nanoseconds.
+    pub(crate) fn end(self, signal: Signal) -> io::Result<u64> {
+        let begun = clock::now();
+        self.process.end(signal)?;
+        while state()? != "disabled" {
+            if clock::now() - begun > PATIENCE {
+                return Err(io::Error::other("the kernel's own scheduler does not come back"));
             }
             clock::sleep(STEP);
         }
-        Ok(())
+        Ok(clock::now() - begun)
     }
 }
 
-impl Drop for Scheduler {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// `disabled`, `enabling`, `enabled` or `disabling`.
+fn state() -> io::Result<String> {
+    read("/sys/kernel/sched_ext/state")
+}
+
+/// Changes whenever a scheduler is attached.
+fn enabled() -> io::Result<String> {
+    read("/sys/kernel/sched_ext/enable_seq")
 }
