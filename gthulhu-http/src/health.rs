@@ -52,10 +52,10 @@ impl Check {
     }
 }
 
-/// `/health`, `/version`, `/livez` and `/readyz`: open to everybody, answered under any load.
-pub fn health_routes<A: Health>() -> Vec<Route<A>> {
+/// `/health`, `/version`, `/livez` and `/readyz`, in this order: open to everybody, answered under any load.
+pub fn health_routes<A: Health>() -> [Route<A>; 4] {
     let get = Method::GET;
-    vec![
+    [
         Route::new(
             get.clone(),
             "/health",

@@ -153,7 +153,8 @@ impl<A> Route<A> {
         self.body_limit
     }
 
-    pub(crate) fn is_counted(&self) -> bool {
+    /// Whether the route takes a place among the requests in flight, so that it can be refused for lack of one.
+    pub fn is_counted(&self) -> bool {
         self.counted
     }
 }

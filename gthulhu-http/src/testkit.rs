@@ -13,7 +13,7 @@
 //! #     fn checks(&self) -> Vec<Check> { Vec::new() }
 //! # }
 //! # async fn test() {
-//! let server = TestServer::start(Arc::new(App), health_routes());
+//! let server = TestServer::start(Arc::new(App), health_routes().into());
 //! let health = server.client().get("/health").await;
 //! assert_eq!(health.status, 200);
 //! golden::check(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"), "health", &health);

@@ -46,7 +46,7 @@ async fn a_server_without_descriptors_says_so_and_recovers() {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let server = TestServer::start(Arc::new(App), health_routes());
+    let server = TestServer::start(Arc::new(App), health_routes().into());
     assert_eq!(server.client().get("/livez").await.status, 200);
     let before = getrlimit(Resource::Nofile);
     let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;

@@ -58,14 +58,14 @@ pub use error::{ErrorKind, ServiceError};
 pub use intents::ListedIntent;
 pub use login::Profile;
 pub use page::{ByAge, ByName, ByPod, PAGE_ROWS_MAX, Page, Paged, Place};
-pub use roles::{RoleChange, RoleInput};
+pub use roles::{POLICIES_MAX, RoleChange, RoleInput, TEXT_CHARS_MAX};
 pub use session::{ACCESS_TOKEN, Claims, ISSUER};
 pub use sessions::Opened;
 pub use state::Stored;
 pub use strategies::{ListedStrategy, StrategyInput, StrategyStatus};
 pub use throttle::LoginLimits;
 pub use trail::{TrailFilter, TrailPage};
-pub use users::UserChange;
+pub use users::{NAME_CHARS_MAX, NAME_PATTERN, UserChange};
 
 use hashing::Hashing;
 use login::Costs;

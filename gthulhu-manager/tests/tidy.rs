@@ -12,7 +12,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a package lies in the workspace").to_path_buf()
 }
 
-/// Every file of the project with its path below the root: no build output, nothing hidden but `.ci`.
+/// Every file of the project with its path below the root: no build output, nothing hidden but `.ci`, and nothing that
+/// others wrote, whose habits are theirs (`vendor/README.md` says what that is).
 fn files() -> Vec<(String, PathBuf)> {
     let root = root();
     let mut found = Vec::new();
@@ -20,7 +21,7 @@ fn files() -> Vec<(String, PathBuf)> {
     while let Some(dir) = open.pop() {
         for entry in fs::read_dir(&dir).expect("a directory is readable").flatten() {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            if name == "target" || (name.starts_with('.') && name != ".ci") {
+            if name == "target" || name == "vendor" || (name.starts_with('.') && name != ".ci") {
                 continue;
             }
             // The kind of the entry itself: no link may lead out of the tree.

@@ -12,6 +12,7 @@ use http::{Method, StatusCode};
 
 use super::App;
 use super::bodies::{LoginBody, LoginReply, PasswordBody, RefreshBody, UserReply, ValidReply};
+use super::openapi::{Operation, Row, row};
 use super::policy::Settled;
 use super::routes::BAD_BODY;
 use crate::metrics::LoginOutcome;
@@ -19,37 +20,73 @@ use crate::service::{Caller, Opened};
 use crate::store::audit::Origin;
 
 /// The routes of sessions.
-pub(super) fn routes() -> Vec<Route<App>> {
+pub(super) fn routes() -> Vec<Row> {
     let (get, post) = (Method::GET, Method::POST);
     vec![
-        Route::new(
-            post.clone(),
-            "/api/v1/auth/login",
-            Public,
-            login,
-            "Trades a password for an access token and a refresh token.",
+        row(
+            Route::new(
+                post.clone(),
+                "/api/v1/auth/login",
+                Public,
+                login,
+                "Trades a password for an access token and a refresh token.",
+            ),
+            Operation::data::<LoginReply>()
+                .takes::<LoginBody>()
+                .header("Cache-Control", "Tokens are not kept: no-store.")
+                .refuses(
+                    StatusCode::UNAUTHORIZED,
+                    "The name or the password is wrong, or the user may not log in.",
+                )
+                .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The name or the password is empty.")
+                .refuses(StatusCode::TOO_MANY_REQUESTS, "Too many failed attempts, or too many at once."),
         ),
-        Route::new(
-            post.clone(),
-            "/api/v1/auth/refresh",
-            Public,
-            refresh,
-            "Trades a refresh token for new tokens; shown a second time, it ends the session.",
+        row(
+            Route::new(
+                post.clone(),
+                "/api/v1/auth/refresh",
+                Public,
+                refresh,
+                "Trades a refresh token for new tokens; shown a second time, it ends the session.",
+            ),
+            Operation::data::<LoginReply>()
+                .takes::<RefreshBody>()
+                .header("Cache-Control", "Tokens are not kept: no-store.")
+                .refuses(StatusCode::BAD_REQUEST, "The token is empty.")
+                .refuses(StatusCode::UNAUTHORIZED, "The token is not good, or not any more."),
         ),
-        Route::new(
-            post.clone(),
-            "/api/v1/auth/logout",
-            Public,
-            logout,
-            "Ends the session of a refresh token, and with it every token of the session.",
+        row(
+            Route::new(
+                post.clone(),
+                "/api/v1/auth/logout",
+                Public,
+                logout,
+                "Ends the session of a refresh token, and with it every token of the session.",
+            ),
+            Operation::done()
+                .takes::<RefreshBody>()
+                .refuses(StatusCode::BAD_REQUEST, "The token is empty.")
+                .refuses(StatusCode::UNAUTHORIZED, "The token is not one of a session."),
         ),
-        Route::new(post, "/api/v1/auth/logout-all", Settled, logout_all, "Ends all sessions of the caller."),
-        Route::new(
-            get,
-            "/api/v1/auth/validate",
-            Settled,
-            validate,
-            "Says that the caller's token is good, and whose it is.",
+        row(
+            Route::new(
+                post,
+                "/api/v1/auth/logout-all",
+                Settled,
+                logout_all,
+                "Ends all sessions of the caller.",
+            ),
+            Operation::done(),
+        ),
+        row(
+            Route::new(
+                get,
+                "/api/v1/auth/validate",
+                Settled,
+                validate,
+                "Says that the caller's token is good, and whose it is.",
+            ),
+            Operation::data::<ValidReply>(),
         ),
     ]
 }

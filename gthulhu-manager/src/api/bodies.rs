@@ -8,8 +8,14 @@ mod accounts;
 use std::collections::BTreeMap;
 
 use gthulhu_lib::id::Id;
+use gthulhu_lib::intent::COMMAND_REGEX_BYTES_MAX;
+use gthulhu_lib::intent::patterns::NAMESPACE_OR_NONE;
 use gthulhu_lib::selector::Selector;
+use gthulhu_lib::strategy::{PRIORITY_MAX, SLICE_MAX_NS, SLICE_MIN_NS};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::domain::PASSWORD_CHARS;
 
 pub(super) use accounts::{
     DeleteRoleBody, NewRoleBody, NewUserBody, PermissionReply, PermissionsReply, PolicyBody, PolicyReply,
@@ -17,17 +23,20 @@ pub(super) use accounts::{
 };
 
 /// `POST /api/v1/auth/login`
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["username", "password"]))]
 pub(super) struct LoginBody {
     /// Case-sensitive.
+    #[schemars(length(min = 1))]
     pub username: String,
     /// As typed.
+    #[schemars(length(min = 1))]
     pub password: String,
 }
 
 /// The answer to a login.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LoginReply {
     /// The token, under the name that older clients read.
@@ -39,15 +48,17 @@ pub(super) struct LoginReply {
 }
 
 /// `POST /api/v1/auth/refresh` and `POST /api/v1/auth/logout`
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["refreshToken"]))]
 pub(super) struct RefreshBody {
     /// As a login or a refresh answered it.
+    #[schemars(length(min = 1))]
     pub refresh_token: String,
 }
 
 /// `GET /api/v1/auth/validate`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ValidReply {
     /// Always; a token that is not valid gets no such answer.
@@ -59,17 +70,19 @@ pub(super) struct ValidReply {
 }
 
 /// `PUT /api/v1/users/self/password`
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["oldPassword", "newPassword"]))]
 pub(super) struct PasswordBody {
     /// The password until now.
     pub old_password: String,
     /// The password from now on.
+    #[schemars(length(min = *PASSWORD_CHARS.start(), max = *PASSWORD_CHARS.end()))]
     pub new_password: String,
 }
 
 /// `POST` and `PUT /api/v1/strategies`; only PUT reads the id.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct StrategyBody {
     /// Which strategy a PUT replaces.
@@ -80,35 +93,43 @@ pub(super) struct StrategyBody {
     /// All must hold.
     pub label_selectors: Vec<Selector>,
     /// Any of these.
+    #[schemars(inner(regex(pattern = NAMESPACE_OR_NONE)))]
     pub k8s_namespace: Vec<String>,
     /// On the command name of each process.
+    #[schemars(length(max = COMMAND_REGEX_BYTES_MAX), extend("format" = "regex"))]
     pub command_regex: String,
     /// 0 to 20.
+    #[schemars(range(min = 0, max = PRIORITY_MAX))]
     pub priority: i64,
     /// Nanoseconds.
+    #[schemars(extend("anyOf" = [{"const": 0}, {"minimum": SLICE_MIN_NS, "maximum": SLICE_MAX_NS}]))]
     pub execution_time: i64,
 }
 
 /// `DELETE /api/v1/strategies`
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["strategyId"]))]
 pub(super) struct DeleteStrategyBody {
     /// Which one.
     #[serde(rename = "strategyId", alias = "strategyID")]
+    #[schemars(with = "Id")]
     pub strategy_id: String,
 }
 
 /// `DELETE /api/v1/intents`
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["intentIds"]))]
 pub(super) struct DeleteIntentsBody {
     /// All of them or none.
     #[serde(rename = "intentIds", alias = "intentIDs")]
+    #[schemars(with = "Vec<Id>", length(min = 1))]
     pub intent_ids: Vec<String>,
 }
 
 /// `GET /api/v1/strategies/self`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct StrategiesReply {
     /// The caller's own.
     pub strategies: Vec<StrategyReply>,
@@ -118,7 +139,7 @@ pub(super) struct StrategiesReply {
 }
 
 /// One strategy of a list.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct StrategyReply {
     /// Identity.
@@ -144,7 +165,7 @@ pub(super) struct StrategyReply {
 }
 
 /// How far a strategy has come.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct StrategyStatus {
     /// Pods it has an intent for.
@@ -158,7 +179,7 @@ pub(super) struct StrategyStatus {
 }
 
 /// `GET /api/v1/intents/self`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct IntentsReply {
     /// The caller's own.
     pub intents: Vec<IntentReply>,
@@ -168,7 +189,7 @@ pub(super) struct IntentsReply {
 }
 
 /// One intent of a list.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct IntentReply {
     /// Identity: a function of strategy and pod.
@@ -204,7 +225,7 @@ pub(super) struct IntentReply {
 }
 
 /// `GET /api/v1/nodes`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct NodesReply {
     /// Every node of the cluster and of the configuration, by name.
     pub nodes: Vec<NodeReply>,
@@ -214,7 +235,7 @@ pub(super) struct NodesReply {
 }
 
 /// One node of a list.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct NodeReply {
     /// Its name.
     pub name: String,

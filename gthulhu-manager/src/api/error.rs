@@ -2,7 +2,7 @@
 
 use gthulhu_http::error::HttpError;
 
-use crate::nodes::driver::PodsPidsError;
+use crate::nodes::driver::AskError;
 use crate::service::{ErrorKind, ServiceError};
 
 impl From<ServiceError> for HttpError {
@@ -28,21 +28,27 @@ impl From<ServiceError> for HttpError {
     }
 }
 
-impl From<PodsPidsError> for HttpError {
-    fn from(error: PodsPidsError) -> Self {
+impl From<AskError> for HttpError {
+    fn from(error: AskError) -> Self {
         // The cause may name addresses; the caller needs the node and what to expect.
-        let text = |what: &str| format!("the decision maker of this node {what}");
+        let text = public_reason(&error);
         match &error {
-            PodsPidsError::UnknownNode(_) => HttpError::not_found("no decision maker is known for this node"),
-            PodsPidsError::Unreachable(_) => {
-                HttpError::bad_gateway(text("cannot be reached")).caused_by(error)
-            }
-            PodsPidsError::TimedOut(_) => {
-                HttpError::gateway_timeout(text("did not answer in time")).caused_by(error)
-            }
-            PodsPidsError::BadAnswer(_) => {
-                HttpError::bad_gateway(text("gave no usable answer")).caused_by(error)
+            AskError::UnknownNode(_) => HttpError::not_found(text),
+            AskError::TimedOut(_) => HttpError::gateway_timeout(text).caused_by(error),
+            AskError::Unreachable(_) | AskError::BadAnswer(_) | AskError::NotOffered(_) => {
+                HttpError::bad_gateway(text).caused_by(error)
             }
         }
+    }
+}
+
+/// Why a node did not tell what was asked, without what only an operator should know.
+pub(super) fn public_reason(error: &AskError) -> &'static str {
+    match error {
+        AskError::UnknownNode(_) => "no decision maker is known for this node",
+        AskError::Unreachable(_) => "the decision maker of this node cannot be reached",
+        AskError::TimedOut(_) => "the decision maker of this node did not answer in time",
+        AskError::BadAnswer(_) => "the decision maker of this node gave no usable answer",
+        AskError::NotOffered(_) => "the decision maker of this node cannot tell: it is an older one or another program",
     }
 }

@@ -7,33 +7,50 @@ use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
 use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::App;
 use super::bodies::{DeleteIntentsBody, IntentReply, IntentsReply};
-use super::lists::{page, whose};
+use super::lists::{ALL, page, whose};
+use super::openapi::{Operation, Row, row};
 use super::policy::Permitted;
+use super::query::Flag;
 use super::routes::{BAD_BODY, parse_id};
-use crate::service::{Granted, IntentDelete, IntentRead, ListedIntent};
+use crate::service::{ByPod, Granted, IntentDelete, IntentRead, ListedIntent};
 
 const INTENTS: &str = "/api/v1/intents";
 
+const EXCLUDED: Flag = Flag { name: "excluded", about: "Those that were excluded instead." };
+
 /// Intents.
-pub(super) fn routes() -> Vec<Route<App>> {
+pub(super) fn routes() -> Vec<Row> {
     vec![
-        Route::new(
-            Method::GET,
-            "/api/v1/intents/self",
-            Permitted::<IntentRead>::new(),
-            list,
-            "Lists the intents of the caller's strategies; ?excluded=true those that were deleted, ?all=true everybody's.",
+        row(
+            Route::new(
+                Method::GET,
+                "/api/v1/intents/self",
+                Permitted::<IntentRead>::new(),
+                list,
+                "Lists the intents of the caller's strategies.",
+            ),
+            Operation::data::<IntentsReply>().query(&EXCLUDED).query(&ALL).paged::<ByPod>(),
         ),
-        Route::new(
-            Method::DELETE,
-            INTENTS,
-            Permitted::<IntentDelete>::new(),
-            delete,
-            "Excludes intents until their strategy is replaced or deleted, or their pod is gone.",
+        row(
+            Route::new(
+                Method::DELETE,
+                INTENTS,
+                Permitted::<IntentDelete>::new(),
+                delete,
+                "Excludes intents until their strategy is replaced or deleted, or their pod is gone.",
+            ),
+            Operation::empty()
+                .takes::<DeleteIntentsBody>()
+                .query(&ALL)
+                .refuses(StatusCode::BAD_REQUEST, "There is no id, or one that is none.")
+                .refuses(
+                    StatusCode::NOT_FOUND,
+                    "One of them is not there, or not the caller's; then none is excluded.",
+                ),
         ),
     ]
 }
@@ -41,8 +58,8 @@ pub(super) fn routes() -> Vec<Route<App>> {
 /// `GET /api/v1/intents/self`; with `?excluded=true` those that were deleted instead, with `?all=true` everybody's, for
 /// administrators.
 async fn list(app: Arc<App>, grant: Granted<IntentRead>, call: Call) -> Result<Reply, HttpError> {
-    let (whose, page) = (whose(&call.head), page(&call.head)?);
-    let excluded = call.head.flag("excluded");
+    let (whose, page) = (whose(&call.head)?, page(&call.head)?);
+    let excluded = EXCLUDED.of(&call.head)?;
     let listed = app
         .run(move |service| {
             if excluded {
@@ -64,7 +81,7 @@ async fn delete(app: Arc<App>, grant: Granted<IntentDelete>, call: Call) -> Resu
     }
     let parse = |(i, id): (usize, &String)| parse_id(&format!("intentIds[{i}]"), id);
     let ids = body.intent_ids.iter().enumerate().map(parse).collect::<Result<Vec<Id>, _>>()?;
-    let whose = whose(&call.head);
+    let whose = whose(&call.head)?;
     app.run(move |service| service.delete_intents(&grant, &call.head.request_id, &ids, whose)).await?;
     Ok(Reply::empty())
 }

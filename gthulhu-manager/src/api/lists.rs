@@ -2,24 +2,39 @@
 
 use gthulhu_http::call::Head;
 use gthulhu_http::error::HttpError;
+use serde_json::json;
 
+use super::openapi::Operation;
+use super::query::{Flag, Number, Parameter, refused};
 use crate::service::{PAGE_ROWS_MAX, Page, Place, Whose};
+
+/// The most rows of one answer.
+pub(super) const LIMIT: Number<usize> = Number {
+    name: "limit",
+    about: "The most rows of the answer. Without it, and without a default, all.",
+    range: 1..=PAGE_ROWS_MAX,
+};
+
+/// For administrators.
+pub(super) const ALL: Flag =
+    Flag { name: "all", about: "Those of all users, not only the caller's; for administrators." };
+
+/// Where a page starts.
+const CONTINUE: &str = "continue";
+const CONTINUE_ABOUT: &str = "Where the page starts: what the page before gave.";
 
 /// `?limit=`, from 1 to [`PAGE_ROWS_MAX`], and `?continue=`, as the page before gave it. Without `limit`, everything.
 pub(super) fn page<P: Place>(head: &Head) -> Result<Page<P>, HttpError> {
-    let limit = head.query("limit").map(|text| match text.parse() {
-        Ok(limit) if (1..=PAGE_ROWS_MAX).contains(&limit) => Ok(limit),
-        _ => Err(bad("limit", "must be 1 to 1000")),
-    });
+    let limit = LIMIT.of(head)?;
     let after = head
-        .query("continue")
-        .map(|text| P::parse(text).ok_or_else(|| bad("continue", "must be what the page before gave")));
-    Ok(Page { limit: limit.transpose()?, after: after.transpose()? })
+        .query(CONTINUE)
+        .map(|text| P::parse(text).ok_or_else(|| refused(CONTINUE, "must be what the page before gave")));
+    Ok(Page { limit, after: after.transpose()? })
 }
 
 /// `?all=true`
-pub(super) fn whose(head: &Head) -> Whose {
-    if head.flag("all") { Whose::Everyones } else { Whose::Own }
+pub(super) fn whose(head: &Head) -> Result<Whose, HttpError> {
+    Ok(if ALL.of(head)? { Whose::Everyones } else { Whose::Own })
 }
 
 /// What a list without rows is where clients know it as `null`.
@@ -27,6 +42,11 @@ pub(super) fn or_null<T>(rows: Vec<T>) -> Option<Vec<T>> {
     Some(rows).filter(|rows| !rows.is_empty())
 }
 
-fn bad(field: &str, rule: &str) -> HttpError {
-    HttpError::bad_request(format!("{field} {rule}")).in_field(field)
+impl Operation {
+    /// Is read with [`page`].
+    pub(super) fn paged<P: Place>(self) -> Self {
+        let schema = json!({"type": "string", "pattern": P::PATTERN});
+        let place = Parameter { name: CONTINUE, about: CONTINUE_ABOUT, schema, judged: true };
+        self.query(&LIMIT).query(place)
+    }
 }

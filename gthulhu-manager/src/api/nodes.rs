@@ -6,31 +6,49 @@ use gthulhu_http::call::Call;
 use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
 use gthulhu_http::route::Route;
-use http::Method;
+use gthulhu_lib::wire::PodsPidsReply;
+use http::{Method, StatusCode};
 
 use super::App;
 use super::bodies::{NodeReply, NodesReply};
 use super::lists::page;
+use super::openapi::{Operation, Row, row};
 use super::policy::Permitted;
 use crate::cluster::{ClusterNode, NodeHealth};
-use crate::service::{Granted, PodPidRead};
+use crate::service::{ByName, Granted, PodPidRead};
 
 /// Nodes.
-pub(super) fn routes() -> Vec<Route<App>> {
+pub(super) fn routes() -> Vec<Row> {
     vec![
-        Route::new(
-            Method::GET,
-            "/api/v1/nodes",
-            Permitted::<PodPidRead>::new(),
-            list,
-            "Lists the nodes and whether each is ready.",
+        row(
+            Route::new(
+                Method::GET,
+                "/api/v1/nodes",
+                Permitted::<PodPidRead>::new(),
+                list,
+                "Lists the nodes and whether each is ready.",
+            ),
+            Operation::data::<NodesReply>().paged::<ByName>(),
         ),
-        Route::new(
-            Method::GET,
-            "/api/v1/nodes/{nodeID}/pods/pids",
-            Permitted::<PodPidRead>::new(),
-            pods_pids,
-            "Asks a node for its pods and their processes.",
+        row(
+            Route::new(
+                Method::GET,
+                "/api/v1/nodes/{nodeID}/pods/pids",
+                Permitted::<PodPidRead>::new(),
+                pods_pids,
+                "Asks a node for its pods and their processes.",
+            ),
+            Operation::data::<PodsPidsReply>()
+                .path("nodeID", "The name of the node.")
+                .refuses(
+                    StatusCode::NOT_FOUND,
+                    "There is no such node, or no decision maker is known for it.",
+                )
+                .refuses(
+                    StatusCode::BAD_GATEWAY,
+                    "Its decision maker cannot be reached, or gives no usable answer.",
+                )
+                .refuses(StatusCode::GATEWAY_TIMEOUT, "Its decision maker did not answer in time."),
         ),
     ]
 }

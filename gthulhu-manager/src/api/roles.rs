@@ -7,8 +7,8 @@ use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
 use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
-use http::Method;
 use http::header::LOCATION;
+use http::{Method, StatusCode};
 
 use super::App;
 use super::bodies::{
@@ -16,53 +16,88 @@ use super::bodies::{
     RoleReply, RolesReply,
 };
 use super::lists::{or_null, page};
+use super::openapi::{Operation, Row, row};
 use super::policy::Permitted;
 use super::routes::{BAD_BODY, parse_id};
 use crate::domain::{Policy, Role};
 use crate::service::{
-    Granted, PermissionRead, RoleChange, RoleCreate, RoleDelete, RoleInput, RoleRead, RoleUpdate,
+    ByAge, Granted, PermissionRead, RoleChange, RoleCreate, RoleDelete, RoleInput, RoleRead, RoleUpdate,
 };
 
 /// Where roles live.
 const ROLES: &str = "/api/v1/roles";
 
 /// Roles and permissions.
-pub(super) fn routes() -> Vec<Route<App>> {
+pub(super) fn routes() -> Vec<Row> {
     vec![
-        Route::new(
-            Method::GET,
-            ROLES,
-            Permitted::<RoleRead>::new(),
-            list,
-            "Lists roles and what each allows.",
+        row(
+            Route::new(
+                Method::GET,
+                ROLES,
+                Permitted::<RoleRead>::new(),
+                list,
+                "Lists roles and what each allows.",
+            ),
+            Operation::data::<RolesReply>().paged::<ByAge>(),
         ),
-        Route::new(
-            Method::POST,
-            ROLES,
-            Permitted::<RoleCreate>::new(),
-            create,
-            "Creates a role that allows no more than its creator may do; the id is in Location.",
+        row(
+            Route::new(
+                Method::POST,
+                ROLES,
+                Permitted::<RoleCreate>::new(),
+                create,
+                "Creates a role that allows no more than its creator may do.",
+            ),
+            Operation::done()
+                .header("Location", "The path of what was made; it ends with the id.")
+                .takes::<NewRoleBody>()
+                .refuses(StatusCode::CONFLICT, "There is a role of this name.")
+                .refuses(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "A field breaks a rule, or a permission is not known.",
+                ),
         ),
-        Route::new(
-            Method::PUT,
-            ROLES,
-            Permitted::<RoleUpdate>::new(),
-            update,
-            "Changes a role and revokes the tokens of those who hold it; what is absent stays.",
+        row(
+            Route::new(
+                Method::PUT,
+                ROLES,
+                Permitted::<RoleUpdate>::new(),
+                update,
+                "Changes a role and revokes the tokens of those who hold it; what is absent stays.",
+            ),
+            Operation::done()
+                .takes::<RoleBody>()
+                .refuses(StatusCode::BAD_REQUEST, "The id is none.")
+                .refuses(StatusCode::NOT_FOUND, "There is no such role.")
+                .refuses(StatusCode::CONFLICT, "The role is built in, or there is one of this name.")
+                .refuses(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "A field breaks a rule, or a permission is not known.",
+                ),
         ),
-        Route::new(
-            Method::DELETE,
-            ROLES,
-            Permitted::<RoleDelete>::new(),
-            delete,
-            "Deletes a role that nobody holds.",
+        row(
+            Route::new(
+                Method::DELETE,
+                ROLES,
+                Permitted::<RoleDelete>::new(),
+                delete,
+                "Deletes a role that nobody holds.",
+            ),
+            Operation::empty()
+                .takes::<DeleteRoleBody>()
+                .refuses(StatusCode::BAD_REQUEST, "The id is none.")
+                .refuses(StatusCode::NOT_FOUND, "There is no such role.")
+                .refuses(StatusCode::CONFLICT, "The role is built in, or users hold it."),
         ),
-        Route::new(
-            Method::GET,
-            "/api/v1/permissions",
-            Permitted::<PermissionRead>::new(),
-            permissions,
-            "Lists what a role can allow.",
+        row(
+            Route::new(
+                Method::GET,
+                "/api/v1/permissions",
+                Permitted::<PermissionRead>::new(),
+                permissions,
+                "Lists what a role can allow.",
+            ),
+            Operation::data::<PermissionsReply>(),
         ),
     ]
 }

@@ -1,20 +1,25 @@
 //! The table of routes, each part beside its handlers.
 
 use gthulhu_http::error::HttpError;
-use gthulhu_http::health::health_routes;
 use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
 
-use super::{App, audit, auth, intents, nodes, roles, strategies, system, users};
+use super::openapi::Row;
+use super::{App, audit, auth, intents, nodes, roles, strategies, swagger, system, users};
 
 /// What a body that cannot be read is answered with.
 pub(super) const BAD_BODY: &str = "Invalid request body";
 
 /// Every route: method, path, policy, handler, sentence. The router, the lists and the tests are made from it.
 pub fn routes() -> Vec<Route<App>> {
+    rows().into_iter().map(|row| row.route).collect()
+}
+
+/// Every route and its description, from which the document is made.
+pub(super) fn rows() -> Vec<Row> {
     let parts = [
-        health_routes(),
         system::routes(),
+        swagger::routes(),
         auth::routes(),
         users::routes(),
         roles::routes(),

@@ -7,52 +7,89 @@ use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
 use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
-use http::Method;
 use http::header::LOCATION;
+use http::{Method, StatusCode};
 
 use super::App;
 use super::bodies::{DeleteStrategyBody, StrategiesReply, StrategyBody, StrategyReply, StrategyStatus};
-use super::lists::{page, whose};
+use super::lists::{ALL, page, whose};
+use super::openapi::{Operation, Row, row};
 use super::policy::Permitted;
+use super::query::Flag;
 use super::routes::BAD_BODY;
 use crate::service::{
-    Granted, ListedStrategy, StrategyCreate, StrategyDelete, StrategyInput, StrategyRead, StrategyUpdate,
-    Whose,
+    ByAge, Granted, ListedStrategy, StrategyCreate, StrategyDelete, StrategyInput, StrategyRead,
+    StrategyUpdate, Whose,
 };
 
 /// Where strategies live; the `Location` of a new one is below it.
 const STRATEGIES: &str = "/api/v1/strategies";
 
+const ALLOW_EMPTY: Flag = Flag { name: "allowEmpty", about: "Store it although no pod matches now." };
+
 /// Strategies.
-pub(super) fn routes() -> Vec<Route<App>> {
+pub(super) fn routes() -> Vec<Row> {
     vec![
-        Route::new(
-            Method::POST,
-            STRATEGIES,
-            Permitted::<StrategyCreate>::new(),
-            create,
-            "Creates a strategy; its id is in Location. ?allowEmpty=true stores it although no pod matches.",
+        row(
+            Route::new(
+                Method::POST,
+                STRATEGIES,
+                Permitted::<StrategyCreate>::new(),
+                create,
+                "Creates a strategy.",
+            ),
+            Operation::done()
+                .header("Location", "The path of what was made; it ends with the id.")
+                .takes::<StrategyBody>()
+                .query(&ALLOW_EMPTY)
+                .refuses(StatusCode::NOT_FOUND, "No pod matches.")
+                .refuses(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "A field breaks a rule, or the caller has too many strategies.",
+                ),
         ),
-        Route::new(
-            Method::PUT,
-            STRATEGIES,
-            Permitted::<StrategyUpdate>::new(),
-            update,
-            "Replaces one of the caller's strategies; an absent field is its zero value.",
+        row(
+            Route::new(
+                Method::PUT,
+                STRATEGIES,
+                Permitted::<StrategyUpdate>::new(),
+                update,
+                "Replaces one of the caller's strategies; an absent field is its zero value.",
+            ),
+            Operation::done()
+                .takes::<StrategyBody>()
+                .demands::<Id>("strategyId")
+                .query(&ALLOW_EMPTY)
+                .refuses(StatusCode::BAD_REQUEST, "The id is none.")
+                .refuses(
+                    StatusCode::NOT_FOUND,
+                    "There is no such strategy of the caller's, or no pod matches.",
+                )
+                .refuses(StatusCode::UNPROCESSABLE_ENTITY, "A field breaks a rule."),
         ),
-        Route::new(
-            Method::DELETE,
-            STRATEGIES,
-            Permitted::<StrategyDelete>::new(),
-            delete,
-            "Deletes one of the caller's strategies and its intents; ?all=true, for administrators, anybody's.",
+        row(
+            Route::new(
+                Method::DELETE,
+                STRATEGIES,
+                Permitted::<StrategyDelete>::new(),
+                delete,
+                "Deletes one of the caller's strategies and its intents.",
+            ),
+            Operation::empty()
+                .takes::<DeleteStrategyBody>()
+                .query(&ALL)
+                .refuses(StatusCode::BAD_REQUEST, "The id is none.")
+                .refuses(StatusCode::NOT_FOUND, "There is no such strategy of the caller's."),
         ),
-        Route::new(
-            Method::GET,
-            "/api/v1/strategies/self",
-            Permitted::<StrategyRead>::new(),
-            list,
-            "Lists the caller's strategies and how far each has come; ?all=true, for administrators, everybody's.",
+        row(
+            Route::new(
+                Method::GET,
+                "/api/v1/strategies/self",
+                Permitted::<StrategyRead>::new(),
+                list,
+                "Lists the caller's strategies and how far each has come.",
+            ),
+            Operation::data::<StrategiesReply>().query(&ALL).paged::<ByAge>(),
         ),
     ]
 }
@@ -60,7 +97,7 @@ pub(super) fn routes() -> Vec<Route<App>> {
 /// `POST /api/v1/strategies`; with `?allowEmpty=true` also when no pod matches yet.
 async fn create(app: Arc<App>, grant: Granted<StrategyCreate>, call: Call) -> Result<Reply, HttpError> {
     let body: StrategyBody = call.json(BAD_BODY)?;
-    let allow_empty = call.head.flag("allowEmpty");
+    let allow_empty = ALLOW_EMPTY.of(&call.head)?;
     let id = app
         .run(move |service| service.create_strategy(&grant, &call.head.request_id, body.into(), allow_empty))
         .await?;
@@ -71,7 +108,7 @@ async fn create(app: Arc<App>, grant: Granted<StrategyCreate>, call: Call) -> Re
 async fn update(app: Arc<App>, grant: Granted<StrategyUpdate>, call: Call) -> Result<Reply, HttpError> {
     let body: StrategyBody = call.json(BAD_BODY)?;
     let id = required(&body.strategy_id)?;
-    let allow_empty = call.head.flag("allowEmpty");
+    let allow_empty = ALLOW_EMPTY.of(&call.head)?;
     app.run(move |service| {
         service.update_strategy(&grant, &call.head.request_id, id, body.into(), allow_empty)
     })
@@ -81,7 +118,7 @@ async fn update(app: Arc<App>, grant: Granted<StrategyUpdate>, call: Call) -> Re
 
 /// `GET /api/v1/strategies/self`; with `?all=true` everybody's, for administrators.
 async fn list(app: Arc<App>, grant: Granted<StrategyRead>, call: Call) -> Result<Reply, HttpError> {
-    let (whose, page) = (whose(&call.head), page(&call.head)?);
+    let (whose, page) = (whose(&call.head)?, page(&call.head)?);
     let listed = app.run(move |service| service.strategies(&grant, whose, &page)).await?;
     let reply = |listed: ListedStrategy| {
         let creator_id = (whose == Whose::Everyones).then_some(listed.strategy.value.creator);
@@ -97,7 +134,7 @@ async fn list(app: Arc<App>, grant: Granted<StrategyRead>, call: Call) -> Result
 async fn delete(app: Arc<App>, grant: Granted<StrategyDelete>, call: Call) -> Result<Reply, HttpError> {
     let body: DeleteStrategyBody = call.json(BAD_BODY)?;
     let id = required(&body.strategy_id)?;
-    let whose = whose(&call.head);
+    let whose = whose(&call.head)?;
     app.run(move |service| service.delete_strategy(&grant, &call.head.request_id, id, whose)).await?;
     Ok(Reply::empty())
 }

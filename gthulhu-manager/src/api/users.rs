@@ -10,55 +10,90 @@ use gthulhu_lib::id::Id;
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 
-use super::bodies::{NewUserBody, ResetBody, UserBody, UserReply, UsersReply};
+use super::bodies::{NewUserBody, PasswordBody, ResetBody, UserBody, UserReply, UsersReply};
 use super::lists::{or_null, page};
+use super::openapi::{Operation, Row, row};
 use super::policy::{Permitted, Session};
 use super::routes::BAD_BODY;
 use super::{App, auth};
 use crate::domain::{Status, User};
-use crate::service::{Granted, UserChange, UserCreate, UserPasswordReset, UserPermissionUpdate, UserRead};
+use crate::service::{
+    ByAge, Granted, UserChange, UserCreate, UserPasswordReset, UserPermissionUpdate, UserRead,
+};
 
 /// Where users live.
 const USERS: &str = "/api/v1/users";
 
 /// Users, and what each does with himself.
-pub(super) fn routes() -> Vec<Route<App>> {
+pub(super) fn routes() -> Vec<Row> {
     vec![
-        Route::new(Method::GET, "/api/v1/users/self", Session, auth::profile, "Shows the caller."),
-        Route::new(
-            Method::PUT,
-            "/api/v1/users/self/password",
-            Session,
-            auth::change_password,
-            "Changes the caller's password and revokes the caller's tokens.",
+        row(
+            Route::new(Method::GET, "/api/v1/users/self", Session, auth::profile, "Shows the caller."),
+            Operation::data::<UserReply>(),
         ),
-        Route::new(
-            Method::GET,
-            USERS,
-            Permitted::<UserRead>::new(),
-            list,
-            "Lists users, oldest first; ?limit= and ?continue= by pages, as in every list.",
+        row(
+            Route::new(
+                Method::PUT,
+                "/api/v1/users/self/password",
+                Session,
+                auth::change_password,
+                "Changes the caller's password and revokes the caller's tokens.",
+            ),
+            Operation::done()
+                .takes::<PasswordBody>()
+                .refuses(StatusCode::UNAUTHORIZED, "The old password is wrong.")
+                .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The new password breaks a rule.")
+                .refuses(StatusCode::TOO_MANY_REQUESTS, "Too many failed attempts, or too many at once."),
         ),
-        Route::new(
-            Method::POST,
-            USERS,
-            Permitted::<UserCreate>::new(),
-            create,
-            "Creates a user without roles, who must change this password; the id is in Location.",
+        row(
+            Route::new(Method::GET, USERS, Permitted::<UserRead>::new(), list, "Lists users, oldest first."),
+            Operation::data::<UsersReply>().paged::<ByAge>(),
         ),
-        Route::new(
-            Method::PUT,
-            "/api/v1/users/password",
-            Permitted::<UserPasswordReset>::new(),
-            reset_password,
-            "Gives a user another password, which must be changed, and revokes the user's tokens.",
+        row(
+            Route::new(
+                Method::POST,
+                USERS,
+                Permitted::<UserCreate>::new(),
+                create,
+                "Creates a user without roles, who must change this password.",
+            ),
+            Operation::done()
+                .header("Location", "The path of what was made; it ends with the id.")
+                .takes::<NewUserBody>()
+                .refuses(StatusCode::CONFLICT, "There is a user of this name.")
+                .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The name or the password breaks a rule.")
+                .refuses(StatusCode::TOO_MANY_REQUESTS, "Too many passwords are being hashed."),
         ),
-        Route::new(
-            Method::PUT,
-            "/api/v1/users/permissions",
-            Permitted::<UserPermissionUpdate>::new(),
-            change,
-            "Changes a user's roles and status and revokes the user's tokens; what is absent stays.",
+        row(
+            Route::new(
+                Method::PUT,
+                "/api/v1/users/password",
+                Permitted::<UserPasswordReset>::new(),
+                reset_password,
+                "Gives a user another password, which must be changed, and revokes the user's tokens.",
+            ),
+            Operation::done()
+                .takes::<ResetBody>()
+                .refuses(StatusCode::FORBIDDEN, "The user may do what the caller may not.")
+                .refuses(StatusCode::NOT_FOUND, "There is no such user.")
+                .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The id is none, or the password breaks a rule.")
+                .refuses(StatusCode::TOO_MANY_REQUESTS, "Too many passwords are being hashed."),
+        ),
+        row(
+            Route::new(
+                Method::PUT,
+                "/api/v1/users/permissions",
+                Permitted::<UserPermissionUpdate>::new(),
+                change,
+                "Changes a user's roles and status and revokes the user's tokens; what is absent stays.",
+            ),
+            Operation::done()
+                .takes::<UserBody>()
+                .refuses(StatusCode::BAD_REQUEST, "A role is not there, or named twice.")
+                .refuses(StatusCode::FORBIDDEN, "The user may, or would, do what the caller may not.")
+                .refuses(StatusCode::NOT_FOUND, "There is no such user.")
+                .refuses(StatusCode::CONFLICT, "Nobody would be left to administer.")
+                .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The id is none, or the status is not known."),
         ),
     ]
 }

@@ -11,6 +11,8 @@ pub const PAGE_ROWS_MAX: usize = 1000;
 pub trait Place: Sized {
     /// The key as rows have it.
     type Key<'a>: Ord + Copy;
+    /// What its text looks like, as a regular expression.
+    const PATTERN: &str;
 
     /// The place of the row with this key.
     fn at(key: Self::Key<'_>) -> Self;
@@ -84,6 +86,7 @@ impl<P: Place> Page<P> {
 
 impl Place for ByAge {
     type Key<'a> = (i64, Id);
+    const PATTERN: &str = "^-?[0-9]{1,18}\\.[0-9a-f]{24}$";
 
     fn at((created_ms, id): Self::Key<'_>) -> Self {
         Self(created_ms, id)
@@ -105,6 +108,7 @@ impl Place for ByAge {
 
 impl Place for ByPod {
     type Key<'a> = (Id, &'a str);
+    const PATTERN: &str = "^[0-9a-f]{24}\\.([2-7][0-9a-f])*$";
 
     fn at((strategy, pod): Self::Key<'_>) -> Self {
         Self(strategy, pod.to_string())
@@ -126,6 +130,7 @@ impl Place for ByPod {
 
 impl Place for ByName {
     type Key<'a> = &'a str;
+    const PATTERN: &str = "^([2-7][0-9a-f])*$";
 
     fn at(name: Self::Key<'_>) -> Self {
         Self(name.to_string())

@@ -19,9 +19,9 @@ use crate::store::audit::Origin;
 use crate::store::{AuditEntry, Batch, Document, Key};
 
 /// The most policies of one role.
-const POLICIES_MAX: usize = 1000;
+pub const POLICIES_MAX: usize = 1000;
 /// The longest description of a role and the longest namespace of strategies, in characters.
-const TEXT_CHARS_MAX: usize = 1024;
+pub const TEXT_CHARS_MAX: usize = 1024;
 
 /// What a user writes to make a role.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -17,7 +17,10 @@ use crate::domain::{PasswordHash, Status, User, check_password};
 use crate::store::{AuditEntry, Batch, Document, Key};
 
 /// The longest name of a user or a role, in characters.
-pub(super) const NAME_CHARS_MAX: usize = 254;
+pub const NAME_CHARS_MAX: usize = 254;
+/// What a name looks like, apart from its length: no control characters, no blanks around it.
+pub const NAME_PATTERN: &str =
+    "^[^\\s\\x00-\\x1f\\x7f-\\x9f]([^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f])?$";
 
 /// What becomes of a user; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

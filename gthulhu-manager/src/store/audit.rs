@@ -31,6 +31,7 @@ use std::str::FromStr;
 
 use gthulhu_lib::id::Id;
 use gthulhu_lib::intent::digest::hex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -64,7 +65,7 @@ pub struct Origin {
 }
 
 /// One record, in the format above.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the table at the top of this file documents each member")]
 pub struct AuditRecord {

@@ -9,6 +9,7 @@ mod faults;
 mod intents;
 mod matrix;
 mod nodes;
+mod openapi;
 mod people;
 mod pods;
 mod rig;

@@ -1,6 +1,6 @@
 //! Every field of every body with every wrong type: refused alike, before anything else is looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gthulhu_manager::api;
 use serde_json::{Value, json};
@@ -50,11 +50,22 @@ const POLICIES: &[(&str, Kind)] = &[
     ("description", Kind::Text),
 ];
 
+const CHANGED_ROLE: &[(&str, Kind)] = &[
+    ("id", Kind::Text),
+    ("rolePolicy", Kind::Objects),
+    ("rolePolicy/permissionKey", Kind::Text),
+    ("rolePolicy/self", Kind::Flag),
+    ("rolePolicy/k8sNamespace", Kind::Text),
+    ("rolePolicy/policyNamespace", Kind::Text),
+    ("name", Kind::Text),
+    ("description", Kind::Text),
+];
+
 fn bodies() -> Vec<Body> {
     let strategy = json!({"labelSelectors": [{"key": "app", "value": "nowhere"}]});
     let update = json!({"strategyId": NOBODY, "labelSelectors": [{}]});
     let role = json!({"name": "", "rolePolicies": [{"permissionKey": "user.read"}]});
-    let change = json!({"id": NOBODY, "rolePolicies": [{"permissionKey": "user.read"}]});
+    let change = json!({"id": NOBODY, "rolePolicy": [{"permissionKey": "user.read"}]});
     vec![
         ("POST", "/api/v1/auth/login", json!({}), &[("username", Kind::Text), ("password", Kind::Text)]),
         ("POST", "/api/v1/auth/refresh", json!({}), &[("refreshToken", Kind::Text)]),
@@ -79,7 +90,7 @@ fn bodies() -> Vec<Body> {
             &[("userID", Kind::Text), ("roles", Kind::Texts), ("status", Kind::Byte)],
         ),
         ("POST", "/api/v1/roles", role, POLICIES),
-        ("PUT", "/api/v1/roles", change, POLICIES),
+        ("PUT", "/api/v1/roles", change, CHANGED_ROLE),
         ("DELETE", "/api/v1/roles", json!({}), &[("id", Kind::Text)]),
         ("POST", "/api/v1/strategies", strategy, STRATEGY),
         ("PUT", "/api/v1/strategies", update, STRATEGY),
@@ -164,4 +175,51 @@ fn no_body_is_forgotten() {
         .collect();
     let tried: BTreeSet<_> = bodies().into_iter().map(|(method, path, ..)| (method, path)).collect();
     assert_eq!(tried, expected);
+}
+
+/// What the document says of a body is what the routes were seen to take.
+#[tokio::test]
+async fn the_fields_are_those_of_the_document() {
+    let rig = Rig::start();
+    let document: Value = serde_json::from_str(rig.stranger().get("/openapi.json").await.text()).unwrap();
+    for (method, path, _, fields) in bodies() {
+        let operation = &document["paths"][path][method.to_lowercase()];
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let reference = body["$ref"].as_str().or(body["allOf"][0]["$ref"].as_str()).unwrap();
+        let mut described = BTreeMap::new();
+        collect("", document.pointer(&reference[1..]).unwrap(), &mut described);
+        let tried: BTreeMap<_, _> =
+            fields.iter().map(|(name, kind)| ((*name).to_owned(), json_type(*kind))).collect();
+        assert_eq!(described, tried, "{method} {path}");
+    }
+}
+
+fn collect(within: &str, schema: &Value, described: &mut BTreeMap<String, String>) {
+    for (name, member) in schema["properties"].as_object().unwrap() {
+        let name = format!("{within}{name}");
+        let kind = match &member["type"] {
+            Value::Array(kinds) => kinds.iter().find(|kind| **kind != "null").unwrap().clone(),
+            kind => kind.clone(),
+        };
+        let mut kind = kind.as_str().unwrap().to_owned();
+        if kind == "array" {
+            let items = &member["items"];
+            kind = format!("array of {}", items["type"].as_str().unwrap());
+            if items["properties"].is_object() {
+                collect(&format!("{name}/"), items, described);
+            }
+        }
+        described.insert(name, kind);
+    }
+}
+
+fn json_type(kind: Kind) -> String {
+    let kind = match kind {
+        Kind::Text => "string",
+        Kind::Texts => "array of string",
+        Kind::Flag => "boolean",
+        Kind::Byte | Kind::Number => "integer",
+        Kind::Objects => "array of object",
+    };
+    kind.to_owned()
 }
