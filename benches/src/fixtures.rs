@@ -45,6 +45,13 @@ pub fn uid(numbers: &mut Numbers) -> String {
     format!("{a1:08x}-{a2:04x}-{a3:04x}-{:04x}-{:012x}", b >> 48, b & 0xffff_ffff_ffff)
 }
 
+/// An id of its own for each number.
+pub fn id(number: u32) -> Id {
+    let mut bytes = [0; 12];
+    bytes[8..].copy_from_slice(&number.to_be_bytes());
+    Id::from_bytes(bytes)
+}
+
 /// The keys of a pod's six labels, with the number of values that each has in the cluster.
 const LABELS: [(&str, u32); 6] = [
     ("app.kubernetes.io/name", 800),
@@ -88,10 +95,8 @@ pub fn strategies() -> Vec<Arc<StrategySpec>> {
         };
         let mut selectors = vec![choose(&[1, 1, 1, 0])];
         selectors.extend((0..number % 3).map(|_| choose(&[2, 3, 4])));
-        let mut id = [0; 12];
-        id[8..].copy_from_slice(&number.to_be_bytes());
         Arc::new(StrategySpec {
-            id: Id::from_bytes(id),
+            id: id(number),
             selectors,
             namespaces: Vec::new(),
             command_regex: "nginx|worker".to_owned(),

@@ -13,6 +13,8 @@ pub mod get;
 pub mod harness;
 pub mod memo;
 pub mod memory;
+pub mod page;
+pub mod token;
 pub mod walk;
 
 /// A measurement that could not be made says why.

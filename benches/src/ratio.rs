@@ -6,17 +6,19 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use gthulhu_benches::harness::Report;
-use gthulhu_benches::{Outcome, derive, digest, get, memo, memory, walk};
+use gthulhu_benches::{Outcome, derive, digest, get, memo, memory, page, token, walk};
 
 type Measure<W> = fn(&mut Report<W>) -> Outcome<()>;
 
-fn goals<W: Write>() -> [(&'static str, Measure<W>); 6] {
+fn goals<W: Write>() -> [(&'static str, Measure<W>); 8] {
     [
         ("walk", walk::run),
         ("memo", memo::run),
         ("digest", digest::run),
         ("derive", derive::run),
         ("get", get::run),
+        ("token", token::run),
+        ("page", page::run),
         ("memory", memory::run),
     ]
 }
