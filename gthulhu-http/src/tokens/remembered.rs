@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jsonwebtoken::Header;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use serde::de::DeserializeOwned;
 
-use super::{LEEWAY_SECONDS, MAX_TOKEN_BYTES, TokenError, Verifier};
+use super::{MAX_TOKEN_BYTES, TokenError, Verifier, header};
 
 /// The most tokens that are remembered. Few callers hold tokens, and each holds one; beyond this something is odd, and
 /// everything is forgotten and learnt again.
@@ -29,7 +30,8 @@ pub struct RememberingVerifier<C> {
 }
 
 /// The SHA-256 of a whole token.
-type Fingerprint = [u8; SHA256_OUTPUT_LEN];
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Fingerprint([u8; SHA256_OUTPUT_LEN]);
 
 struct Known<C> {
     claims: Arc<C>,
@@ -52,11 +54,22 @@ impl<C: DeserializeOwned> RememberingVerifier<C> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
-        let fingerprint = fingerprint(token);
-        if let Some(claims) = self.remembered(&fingerprint, now) {
-            return Ok(claims);
+        let fingerprint = Fingerprint::of(token);
+        match self.remembered(&fingerprint, now) {
+            Some(claims) => Ok(claims),
+            None => self.learn(fingerprint, token, &header(token)?, now),
         }
-        let (claims, good) = self.verifier.verify_with_times::<C>(token)?;
+    }
+
+    /// Verifies a token that is not remembered, and remembers it.
+    pub(super) fn learn(
+        &self,
+        fingerprint: Fingerprint,
+        token: &str,
+        header: &Header,
+        now: u64,
+    ) -> Result<Arc<C>, TokenError> {
+        let (claims, good) = self.verifier.verify_headed::<C>(token, header, now)?;
         let claims = Arc::new(claims);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= TOKENS_MAX {
@@ -70,7 +83,7 @@ impl<C: DeserializeOwned> RememberingVerifier<C> {
     }
 
     /// What is known of a token, if it is good now. An expired one is forgotten.
-    fn remembered(&self, fingerprint: &Fingerprint, now: u64) -> Option<Arc<C>> {
+    pub(super) fn remembered(&self, fingerprint: &Fingerprint, now: u64) -> Option<Arc<C>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let token = known.get(fingerprint)?;
         if token.good.contains(&now) {
@@ -86,16 +99,13 @@ impl<C: DeserializeOwned> RememberingVerifier<C> {
     }
 }
 
-fn fingerprint(token: &str) -> Fingerprint {
-    let mut fingerprint = [0; SHA256_OUTPUT_LEN];
-    // SHA-256 has this length always.
-    fingerprint.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-    fingerprint
-}
-
-/// From the later of `nbf` and `iat` to `exp`, with the leeway that verifying grants.
-pub(super) fn good_times(exp: u64, nbf: u64, iat: u64) -> RangeInclusive<u64> {
-    nbf.max(iat).saturating_sub(LEEWAY_SECONDS)..=exp.saturating_add(LEEWAY_SECONDS)
+impl Fingerprint {
+    pub(super) fn of(token: &str) -> Self {
+        let mut bytes = [0; SHA256_OUTPUT_LEN];
+        // SHA-256 has this length always.
+        bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        Self(bytes)
+    }
 }
 
 #[cfg(test)]
@@ -105,14 +115,14 @@ mod tests {
     use super::*;
     use crate::keys::tests::sample;
     use crate::time::unix_now;
-    use crate::tokens::Signer;
+    use crate::tokens::{LEEWAY_SECONDS, Signer};
 
     fn remembering() -> RememberingVerifier<Value> {
         RememberingVerifier::new(Verifier::new(sample(0).public()))
     }
 
     fn remembers(verifier: &RememberingVerifier<Value>, token: &str, now: u64) -> bool {
-        verifier.remembered(&fingerprint(token), now).is_some()
+        verifier.remembered(&Fingerprint::of(token), now).is_some()
     }
 
     fn now() -> u64 {
@@ -179,7 +189,7 @@ mod tests {
         let claims = verifier.verify(&good).unwrap();
         let mut known = verifier.known.write().unwrap();
         for number in known.len()..TOKENS_MAX {
-            let fingerprint = fingerprint(&number.to_string());
+            let fingerprint = Fingerprint::of(&number.to_string());
             known.insert(fingerprint, Known { claims: Arc::clone(&claims), good: 0..=u64::MAX });
         }
         drop(known);
