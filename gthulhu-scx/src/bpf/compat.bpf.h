@@ -14,7 +14,6 @@
 #define flag_or_none(type, name) (bpf_core_enum_value_exists(enum type, name) ? flag(type, name) : 0)
 
 #define ENQ_WAKEUP flag(scx_enq_flags, SCX_ENQ_WAKEUP)
-#define ENQ_HEAD flag(scx_enq_flags, SCX_ENQ_HEAD)
 #define ENQ_PREEMPT flag(scx_enq_flags, SCX_ENQ_PREEMPT)
 #define ENQ_REENQ flag(scx_enq_flags, SCX_ENQ_REENQ)
 #define ENQ_LAST flag(scx_enq_flags, SCX_ENQ_LAST)

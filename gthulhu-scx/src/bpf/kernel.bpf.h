@@ -34,7 +34,6 @@ enum {
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 
-	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
 	BPF_F_NO_PREALLOC = 1,
 	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
@@ -139,7 +138,6 @@ struct scx_cpu_release_args;
 /* The values below stand for nothing: they differ between kernels and are always asked for (compat.bpf.h). */
 enum scx_enq_flags {
 	SCX_ENQ_WAKEUP = 1,
-	SCX_ENQ_HEAD = 2,
 	SCX_ENQ_CPU_SELECTED = 3,
 	SCX_ENQ_PREEMPT = 4,
 	SCX_ENQ_REENQ = 5,

@@ -67,7 +67,7 @@ static __always_inline bool latency_enqueue(struct task_struct *p, struct gth_ta
 	}
 	t->flags |= TASK_BOOSTED;
 	t->flags &= ~TASK_IN_ORDER;
-	t->granted_ns = min_of(slice_of(t), left);
+	t->granted_ns = min_of(grant_of(t), left);
 	if (claim(p, t, cpu, now))
 		return true;
 	if (!is_pinned(p)) {

@@ -36,7 +36,7 @@ static __always_inline bool is_housekeeping(const struct task_struct *p)
 static __always_inline void run_here(struct task_struct *p, struct gth_task *t, __u64 flags)
 {
 	t->flags &= ~(TASK_BOOSTED | TASK_IN_ORDER);
-	t->granted_ns = slice_of(t);
+	t->granted_ns = grant_of(t);
 	t->ran_ns = 0;
 	insert(p, DSQ_LOCAL, t->granted_ns, flags);
 }
@@ -155,7 +155,7 @@ void BPF_PROG(gthulhu_dispatch, __s32 cpu, struct task_struct *prev)
 		return;
 	/* Nobody else may run here. */
 	if (t)
-		set_slice(prev, slice_of(t));
+		set_slice(prev, grant_of(t));
 }
 
 SEC("struct_ops/gthulhu_tick")
@@ -197,7 +197,7 @@ void BPF_PROG(gthulhu_running, struct task_struct *p)
 	c->share = share_of(t, now);
 	c->vtime = t->vtime;
 	c->picked_at = now;
-	if (t->granted_ns < tick_ns && t->ran_ns < t->granted_ns)
+	if (is_below_tick(t->granted_ns) && t->ran_ns < t->granted_ns)
 		cut_later(scx_bpf_task_cpu(p), c, t->granted_ns - t->ran_ns, now);
 }
 

@@ -66,7 +66,7 @@ static __always_inline void order_insert(struct task_struct *p, struct gth_task 
 
 	t->flags &= ~TASK_BOOSTED;
 	t->flags |= TASK_IN_ORDER;
-	t->granted_ns = slice_of(t);
+	t->granted_ns = grant_of(t);
 	gauge_queued(t, true);
 	insert_vtime(p, dsq, t->granted_ns, t->vtime - own_time(credit, t->share), flags);
 }

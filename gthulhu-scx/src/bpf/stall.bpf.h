@@ -73,7 +73,7 @@ static __always_inline bool goes_on(struct gth_task *t, const struct heads *head
 		return false;
 	t->flags &= ~TASK_BOOSTED;
 	t->flags |= TASK_IN_ORDER;
-	t->granted_ns = slice_of(t);
+	t->granted_ns = grant_of(t);
 	t->ran_ns = 0;
 	order_running(t);
 	return true;

@@ -135,6 +135,26 @@ static __always_inline __u64 slice_of(const struct gth_task *t)
 	return t->strategy.slice_ns ?: default_slice_ns;
 }
 
+/* A turn that is granted up to this part of a tick too little or too much ends at the same tick. */
+#define TICK_MARGIN_NS (tick_ns / 16)
+
+/*
+ * What is granted for a slice. The kernel looks at ticks, and a turn begins a moment after one: a slice of whole ticks
+ * would be seen to be over only one tick later.
+ */
+static __always_inline __u64 grant_of(const struct gth_task *t)
+{
+	__u64 slice = slice_of(t);
+
+	return slice >= tick_ns ? slice - TICK_MARGIN_NS : slice;
+}
+
+/* Whether a turn ends too soon for the kernel to see it at a tick. */
+static __always_inline bool is_below_tick(__u64 granted_ns)
+{
+	return granted_ns + TICK_MARGIN_NS < tick_ns;
+}
+
 static __always_inline bool is_governed(const struct gth_task *t)
 {
 	return t->flags & TASK_GOVERNED;
