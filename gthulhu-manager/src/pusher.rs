@@ -23,6 +23,8 @@ use crate::nodes::driver::{AckSink, EpochSource, NodeStatus, NodesHandle, PortEr
 use crate::service::Service;
 use crate::service::ports::NodeStates;
 
+pub(crate) use screen::screened;
+
 use screen::Screen;
 
 /// What the nodes hold, as the service asks for it. Until the driver runs, nobody holds anything.

@@ -15,6 +15,7 @@
 mod access;
 mod bootstrap;
 mod error;
+mod explain;
 mod hashing;
 mod intents;
 mod login;
@@ -24,6 +25,7 @@ mod offline;
 mod page;
 mod picture;
 pub mod ports;
+mod preview;
 mod reach;
 mod roles;
 mod session;
@@ -55,9 +57,11 @@ pub use access::{
 };
 pub use bootstrap::{BootstrapError, Bootstrapped, DEFAULT_ADMIN};
 pub use error::{ErrorKind, ServiceError};
+pub use explain::{PodStory, StrategyMiss, StrategyOnPod};
 pub use intents::ListedIntent;
 pub use login::Profile;
 pub use page::{ByAge, ByName, ByPod, PAGE_ROWS_MAX, Page, Paged, Place};
+pub use preview::{PodMiss, Rehearsal};
 pub use roles::{POLICIES_MAX, RoleChange, RoleInput, TEXT_CHARS_MAX};
 pub use session::{ACCESS_TOKEN, Claims, ISSUER};
 pub use sessions::Opened;

@@ -87,10 +87,9 @@ impl Preview {
                     let Some(draft) = &mut drafts[rule.intent] else { continue };
                     draft.count(process, standing);
                     if standing == Standing::Wins {
-                        let beaten = stand().filter(|(_, other)| matches!(other, Standing::LosesTo(_)));
-                        beaten.for_each(|(other, _)| {
-                            draft.conflicts.entry(other.strategy).or_default().won += 1
-                        });
+                        for (other, _) in stand().filter(|(_, other)| matches!(other, Standing::LosesTo(_))) {
+                            draft.conflicts.entry(other.strategy).or_default().won += 1;
+                        }
                     }
                 }
             }

@@ -4,6 +4,7 @@
 //! strategies and intents, snake_case where a node's answer is passed on. New fields are added, none is renamed.
 
 mod accounts;
+mod foresight;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,11 @@ use crate::domain::PASSWORD_CHARS;
 pub(super) use accounts::{
     DeleteRoleBody, NewRoleBody, NewUserBody, PermissionReply, PermissionsReply, PolicyBody, PolicyReply,
     ResetBody, RoleBody, RoleReply, RolesReply, UserBody, UserReply, UsersReply,
+};
+
+pub(super) use foresight::{
+    ConflictReply, ExplainAnswer, PodMissReply, PodPreview, PodStoryReply, PreviewAnswer, Seeing, Seen,
+    StrategyMissReply, StrategyOnPodReply, Totals, UnknownNode,
 };
 
 /// `POST /api/v1/auth/login`

@@ -49,6 +49,8 @@ pub(super) fn public_reason(error: &AskError) -> &'static str {
         AskError::Unreachable(_) => "the decision maker of this node cannot be reached",
         AskError::TimedOut(_) => "the decision maker of this node did not answer in time",
         AskError::BadAnswer(_) => "the decision maker of this node gave no usable answer",
-        AskError::NotOffered(_) => "the decision maker of this node cannot tell: it is an older one or another program",
+        AskError::NotOffered(_) => {
+            "the decision maker of this node cannot tell: it is an older one or another program"
+        }
     }
 }

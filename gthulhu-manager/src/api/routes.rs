@@ -5,7 +5,7 @@ use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
 
 use super::openapi::Row;
-use super::{App, audit, auth, intents, nodes, roles, strategies, swagger, system, users};
+use super::{App, audit, auth, explain, intents, nodes, preview, roles, strategies, swagger, system, users};
 
 /// What a body that cannot be read is answered with.
 pub(super) const BAD_BODY: &str = "Invalid request body";
@@ -24,6 +24,8 @@ pub(super) fn rows() -> Vec<Row> {
         users::routes(),
         roles::routes(),
         strategies::routes(),
+        preview::routes(),
+        explain::routes(),
         intents::routes(),
         nodes::routes(),
         audit::routes(),

@@ -25,7 +25,8 @@ use crate::service::{
 /// Where strategies live; the `Location` of a new one is below it.
 const STRATEGIES: &str = "/api/v1/strategies";
 
-const ALLOW_EMPTY: Flag = Flag { name: "allowEmpty", about: "Store it although no pod matches now." };
+pub(super) const ALLOW_EMPTY: Flag =
+    Flag { name: "allowEmpty", about: "Store it although no pod matches now." };
 
 /// Strategies.
 pub(super) fn routes() -> Vec<Row> {

@@ -6,21 +6,18 @@
 mod reply;
 mod tokens;
 
-use std::time::Duration;
-
 use gthulhu_http::client::{Client, ClientError, ConnectFault, Request as HttpRequest};
 use gthulhu_http::json;
 use gthulhu_lib::intent::set::IntentSet;
+use gthulhu_lib::wire::preview::{ExplainReply, PreviewReply};
 use gthulhu_lib::wire::{IntentsBody, MerkleReply, PodsPidsReply};
 use http::Method;
 
+use super::driver::Candidate;
 use super::machine::{Failure, FailureKind, Outcome, Request};
 use super::{Endpoint, Pair};
 
 pub use tokens::Tokens;
-
-/// How long a person waits for the processes of a node.
-const PIDS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Calls dms on behalf of this manager.
 pub struct DmClient {
@@ -45,14 +42,27 @@ impl DmClient {
 
     /// The pods and processes that the node sees now.
     pub async fn pods_pids(&self, endpoint: &Endpoint) -> Result<PodsPidsReply, Failure> {
-        let answer = async {
-            let (status, body) = self.exchange(endpoint, Method::GET, "/api/v1/pods/pids", None).await?;
-            reply::data(status, &body)
-        };
-        tokio::time::timeout(PIDS_DEADLINE, answer).await.unwrap_or_else(|_| {
-            let message = format!("no answer within {PIDS_DEADLINE:?}");
-            Err(Failure { kind: FailureKind::TimedOut, message })
-        })
+        let (status, body) = self.exchange(endpoint, Method::GET, "/api/v1/pods/pids", None).await?;
+        reply::data(status, &body)
+    }
+
+    /// Why the task has its strategy or none.
+    pub async fn explain(&self, endpoint: &Endpoint, pid: u32) -> Result<ExplainReply, Failure> {
+        let path = format!("/api/v1/explain?pid={pid}");
+        let (status, body) = self.exchange(endpoint, Method::GET, &path, None).await?;
+        reply::offered(status)?;
+        reply::data(status, &body)
+    }
+
+    /// What the intents would do if they were pushed now.
+    pub async fn preview(&self, endpoint: &Endpoint, candidate: &Candidate) -> Result<PreviewReply, Failure> {
+        let about = candidate.strategy.map(|id| format!("?strategyID={id}")).unwrap_or_default();
+        let path = format!("/api/v1/preview{about}");
+        let intents = candidate.intents.clone();
+        let body = json::to_body(&IntentsBody { intents, epoch: None, generation: None });
+        let (status, body) = self.exchange(endpoint, Method::POST, &path, Some(body)).await?;
+        reply::offered(status)?;
+        reply::data(status, &body)
     }
 
     async fn compare(&self, endpoint: &Endpoint) -> Result<Outcome, Failure> {

@@ -1,5 +1,6 @@
 //! The thin loop around the machine: performs its calls, keeps its time, shows and stores what it notes.
 
+mod ask;
 mod run;
 mod status;
 
@@ -8,15 +9,15 @@ use std::error::Error;
 use std::sync::Arc;
 
 use gthulhu_lib::intent::set::IntentSet;
-use gthulhu_lib::wire::PodsPidsReply;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::client::DmClient;
-use super::machine::{Failure, FailureKind, Options};
+use super::machine::Options;
 use super::{Endpoint, NodeName};
 use crate::domain::NodeAck;
 
+pub use ask::{AskError, Candidate};
 pub use status::{HeldSet, NodeStatus, NodesStatus};
 
 /// Why a port could not do its work; logged.
@@ -35,28 +36,13 @@ pub trait AckSink: Send + Sync + 'static {
     fn record(&self, acks: &[NodeAck]) -> Result<(), PortError>;
 }
 
-/// Why the processes of a node cannot be shown.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PodsPidsError {
-    /// No dm is known for the node.
-    #[error("no decision maker is known for node {0}")]
-    UnknownNode(String),
-    /// There is no connection to the node's dm.
-    #[error("decision maker cannot be reached: {0}")]
-    Unreachable(String),
-    /// The node's dm did not answer in time.
-    #[error("decision maker did not answer: {0}")]
-    TimedOut(String),
-    /// The node's dm answered with an error or with nonsense.
-    #[error("decision maker gave no usable answer: {0}")]
-    BadAnswer(String),
-}
-
 /// The way in: says what nodes there are and what they should hold, and sees how they are. Clones share one loop,
 /// which ends when the last of them is gone.
 #[derive(Clone)]
 pub struct NodesHandle {
     client: Arc<DmClient>,
+    /// Whoever asks several nodes at once waits for a turn for each.
+    turns: Arc<Semaphore>,
     inputs: Arc<Inputs>,
     status: watch::Receiver<Arc<NodesStatus>>,
 }
@@ -81,7 +67,8 @@ pub fn spawn(
     let inputs = run::Watched { endpoints: endpoints_seen, desired: desired_seen };
     let run = run::Run::new(options, Arc::clone(&client), epochs, acks, publisher);
     let task = tokio::spawn(run.until_unheard(inputs));
-    (NodesHandle { client, inputs: Arc::new(Inputs { endpoints, desired }), status }, task)
+    let turns = Arc::new(Semaphore::new(ask::AT_ONCE));
+    (NodesHandle { client, turns, inputs: Arc::new(Inputs { endpoints, desired }), status }, task)
 }
 
 impl NodesHandle {
@@ -103,17 +90,6 @@ impl NodesHandle {
     /// How the nodes are, to be waited on.
     pub fn changed(&self) -> watch::Receiver<Arc<NodesStatus>> {
         self.status.clone()
-    }
-
-    /// Asks the node's dm for its pods and their processes.
-    pub async fn pods_pids(&self, node: &str) -> Result<PodsPidsReply, PodsPidsError> {
-        let endpoint = self.inputs.endpoints.borrow().get(node).cloned();
-        let endpoint = endpoint.ok_or_else(|| PodsPidsError::UnknownNode(node.to_owned()))?;
-        self.client.pods_pids(&endpoint).await.map_err(|Failure { kind, message }| match kind {
-            FailureKind::Unreachable => PodsPidsError::Unreachable(message),
-            FailureKind::TimedOut => PodsPidsError::TimedOut(message),
-            FailureKind::BadAnswer => PodsPidsError::BadAnswer(message),
-        })
     }
 }
 

@@ -6,13 +6,36 @@ use std::sync::Arc;
 
 use gthulhu_lib::id::Id;
 use gthulhu_lib::intent::set::IntentSet;
-use gthulhu_lib::intent::{COMMAND_REGEXES_MAX, Checker, Intent, Limits};
+use gthulhu_lib::intent::{COMMAND_REGEXES_MAX, Checker, Intent, Invalid, Limits};
 use gthulhu_lib::wire::IntentBody;
 
 use crate::service::ports::Desired;
 
 /// How many strategies one line of the log names.
 const NAMED_MAX: usize = 100;
+
+/// What a node takes of the intents that it should hold, and what it would refuse.
+pub(crate) struct Screened {
+    /// What it takes.
+    pub(crate) set: IntentSet,
+    /// The pods whose intents break a rule, and the rule.
+    broken: Vec<(String, Invalid)>,
+    /// The intents that make it too many distinct command regexes.
+    beyond: Vec<Intent>,
+}
+
+/// Checks a node's set as the node will. An intent breaks a rule when its pod's labels are not what Kubernetes allows, or
+/// when the limits were narrowed since its strategy was written.
+pub(crate) fn screened(checker: &mut Checker, bodies: Vec<IntentBody>) -> Screened {
+    let mut broken = Vec::new();
+    let mut acceptable = |body: IntentBody| {
+        let pod = body.pod_name.clone();
+        checker.check(body).map_err(|rule| broken.push((pod, rule))).ok()
+    };
+    let acceptable: IntentSet = bodies.into_iter().filter_map(&mut acceptable).collect();
+    let (set, beyond) = acceptable.split_at_regex_bound();
+    Screened { set, broken, beyond }
+}
 
 /// Checks every node's set as the node will.
 #[derive(Debug, Default)]
@@ -39,9 +62,10 @@ impl Screen {
     }
 
     fn set(&mut self, node: &str, bodies: Vec<IntentBody>) -> IntentSet {
-        let acceptable: IntentSet =
-            bodies.into_iter().filter_map(|body| self.acceptable(node, body)).collect();
-        let (set, beyond) = acceptable.split_at_regex_bound();
+        let Screened { set, broken, beyond } = screened(&mut self.checker, bodies);
+        for (pod, rule) in broken {
+            tracing::warn!(node, pod, %rule, "an intent is left out");
+        }
         let strategies = beyond.iter().filter_map(Intent::strategy).collect();
         if self.is_news(node, &strategies) {
             let named: Vec<_> = strategies.iter().take(NAMED_MAX).map(Id::to_string).collect();
@@ -54,14 +78,6 @@ impl Screen {
             );
         }
         set
-    }
-
-    /// An intent breaks a rule when its pod's labels are not what Kubernetes allows, or when the limits were narrowed
-    /// since its strategy was written.
-    fn acceptable(&mut self, node: &str, body: IntentBody) -> Option<Intent> {
-        let pod = body.pod_name.clone();
-        let checked = self.checker.check(body);
-        checked.inspect_err(|rule| tracing::warn!(node, pod, %rule, "an intent is left out")).ok()
     }
 
     /// Notes which strategies are left out; whether there are any, and others than in the round before.

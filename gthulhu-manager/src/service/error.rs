@@ -74,6 +74,8 @@ pub enum ServiceError {
     Lacking(Permission),
     #[error("node not found")]
     NoSuchNode,
+    #[error("pod not found")]
+    NoSuchPod,
     #[error("the view of the cluster is not complete: {0}")]
     ClusterNotReady(String),
     #[error("someone else changed the same thing, try again")]
@@ -141,7 +143,8 @@ impl ServiceError {
             | Self::NoIntentsToDelete
             | Self::NoUserToChange
             | Self::NoSuchRole
-            | Self::NoSuchNode => ErrorKind::NotFound,
+            | Self::NoSuchNode
+            | Self::NoSuchPod => ErrorKind::NotFound,
             Self::WeakPassword(weak) => {
                 ErrorKind::Unprocessable { field: "newPassword".into(), rule: weak.to_string() }
             }

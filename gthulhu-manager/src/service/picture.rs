@@ -81,6 +81,12 @@ impl Picture {
         Self { view, strategies, exclusions, reaches, derived }
     }
 
+    /// What follows from `state` for these pods alone, as it would be if they were all that is known.
+    pub(super) fn of_pods(state: &State, pods: Vec<Arc<Pod>>) -> Self {
+        let view = ClusterView { pods, complete: true, ..ClusterView::default() };
+        Self::new(state, Arc::new(view), &mut Catalogue::default())
+    }
+
     /// Would a new picture be the same? Shelves and views are replaced when they change, so identity is enough.
     fn shows(&self, state: &State, view: &Arc<ClusterView>) -> bool {
         Arc::ptr_eq(&self.view, view)
@@ -112,15 +118,6 @@ impl Picture {
         &self.view.pods
     }
 
-    /// Demands that the strategy matches some pod; the error tells "no such pods" from "not known yet".
-    pub(super) fn demand_pods(&self, strategy: &StrategySpec) -> Result<(), ServiceError> {
-        match matching(strategy, &self.view.pods).is_empty() {
-            false => Ok(()),
-            true if self.view.complete => Err(ServiceError::NoPodsMatch),
-            true => Err(not_ready(&self.view)),
-        }
-    }
-
     /// Each node's full set; `None` while pods may be missing from the view.
     pub(super) fn desired(&self) -> Option<Desired> {
         self.view.complete.then(|| {
@@ -130,6 +127,15 @@ impl Picture {
             }
             desired
         })
+    }
+}
+
+/// Demands that the strategy matches some pod; the error tells "no such pods" from "not known yet".
+pub(super) fn demand_pods(view: &ClusterView, strategy: &StrategySpec) -> Result<(), ServiceError> {
+    match matching(strategy, &view.pods).is_empty() {
+        false => Ok(()),
+        true if view.complete => Err(ServiceError::NoPodsMatch),
+        true => Err(not_ready(view)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gthulhu_lib::derive::DerivedIntent;
-use gthulhu_lib::id::Id;
+use gthulhu_lib::id::{ID_BYTES, Id};
 use gthulhu_lib::intent::{
     Invalid, Limits, check_command_regex, check_execution_time, check_label_key, check_label_value,
     check_namespace, check_priority,
@@ -13,8 +13,10 @@ use gthulhu_lib::selector::Selector;
 
 use super::access::{Granted, StrategyCreate, StrategyDelete, StrategyRead, StrategyUpdate, Whose};
 use super::page::{ByAge, Page, Paged};
+use super::picture::demand_pods;
 use super::state::{State, Stored};
-use super::{Service, ServiceError, new_id};
+use super::world::Change;
+use super::{Service, ServiceError};
 use crate::domain::Strategy;
 use crate::store::audit::Origin;
 use crate::store::{AuditEntry, Batch, Document, Key};
@@ -30,6 +32,15 @@ pub struct StrategyInput {
     pub priority: i64,
     pub execution_time: i64,
 }
+
+/// A strategy that was judged and has no id yet.
+pub(super) struct Draft {
+    pub(super) strategy: Strategy,
+    origin: Origin,
+}
+
+/// The id of a draft.
+const NO_ID: Id = Id::from_bytes([0; ID_BYTES]);
 
 /// One strategy of a list.
 #[derive(Debug, Clone)]
@@ -63,23 +74,41 @@ impl Service {
         input: StrategyInput,
         allow_empty: bool,
     ) -> Result<Id, ServiceError> {
+        let draft = self.draft(grant, request_id, input)?;
+        if !allow_empty {
+            demand_pods(&self.cluster.view(), &draft.strategy.spec())?;
+        }
+        self.world.mutate(|state| self.creation(grant, &draft, state))
+    }
+
+    /// A new strategy that breaks no rule and is within the caller's scope.
+    pub(super) fn draft(
+        &self,
+        grant: &Granted<StrategyCreate>,
+        request_id: &str,
+        input: StrategyInput,
+    ) -> Result<Draft, ServiceError> {
         input.check(self.rules.limits)?;
         let origin = grant.origin(request_id);
-        let strategy = input.into_strategy(new_id(), grant.uid(), origin.at_ms);
-        let allowed = |grant: &Granted<StrategyCreate>| {
-            in_scope(grant.covers(&strategy.strategy_namespace, strategy.namespaces()))
-        };
-        allowed(grant)?;
-        if !allow_empty {
-            self.picture().demand_pods(&strategy.spec())?;
-        }
-        self.world.mutate(|state| {
-            allowed(&grant.again(state)?)?;
-            check_room(state, strategy.creator, self.rules.strategies_per_user)?;
-            let document = Document::Strategy(strategy.clone());
-            let entry = AuditEntry::created(&origin, "strategy.create", &document);
-            Ok((Some(Batch::audited(entry).create(document)), strategy.id))
-        })
+        let strategy = input.into_strategy(NO_ID, grant.uid(), origin.at_ms);
+        in_scope(grant.covers_strategy(&strategy))?;
+        Ok(Draft { strategy, origin })
+    }
+
+    /// The change that stores a draft in `state`.
+    pub(super) fn creation(
+        &self,
+        grant: &Granted<StrategyCreate>,
+        draft: &Draft,
+        state: &State,
+    ) -> Result<Change<Id>, ServiceError> {
+        let Draft { strategy, origin } = draft;
+        in_scope(grant.again(state)?.covers_strategy(strategy))?;
+        check_room(state, strategy.creator, self.rules.strategies_per_user)?;
+        let id = next_id(state, origin.at_ms);
+        let document = Document::Strategy(Strategy { id, ..strategy.clone() });
+        let entry = AuditEntry::created(origin, "strategy.create", &document);
+        Ok((Some(Batch::audited(entry).create(document)), id))
     }
 
     /// Replaces one of the caller's strategies entirely. Intents that were excluded from it are wanted again.
@@ -101,7 +130,7 @@ impl Service {
         };
         allowed(grant)?;
         if !allow_empty {
-            self.picture().demand_pods(&written.spec())?;
+            demand_pods(&self.cluster.view(), &written.spec())?;
         }
         self.world.mutate(|state| {
             let grant = grant.again(state)?;
@@ -179,6 +208,28 @@ fn check_room(state: &State, uid: Id, most: usize) -> Result<(), Invalid> {
         return Ok(());
     }
     Err(Invalid::new("strategies", format!("must be at most {most} for each user")))
+}
+
+/// The id of a new strategy: the seconds since the epoch, then chance, and in any case greater than that of every
+/// strategy there is. So between equals the older one wins, and which one that is can be foreseen.
+fn next_id(state: &State, now_ms: i64) -> Id {
+    let seconds = u32::try_from(now_ms / 1000).unwrap_or(u32::MAX);
+    let chance = gthulhu_http::random::bytes::<8>();
+    let fresh = u128::from(seconds) << 64 | u128::from(u64::from_be_bytes(chance));
+    let greatest = state.strategies.last_key_value().map_or(0, |(id, _)| number(*id));
+    // A step of chance: the id of a strategy that was deleted just now does not come again.
+    let step = u128::from(u32::from_be_bytes(gthulhu_http::random::bytes())) + 1;
+    let next = if fresh > greatest { fresh } else { greatest + step };
+    // Beyond the greatest id that there can be, nothing is greater.
+    let next = if next >> (8 * ID_BYTES) == 0 { next } else { fresh };
+    let mut bytes = [0; ID_BYTES];
+    bytes.copy_from_slice(&next.to_be_bytes()[16 - ID_BYTES..]);
+    Id::from_bytes(bytes)
+}
+
+/// An id as a number: greater for the id that comes later in the order of ids.
+fn number(id: Id) -> u128 {
+    id.as_bytes().iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
 fn in_scope(covered: bool) -> Result<(), ServiceError> {

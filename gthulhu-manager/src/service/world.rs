@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::ServiceError;
 use super::state::State;
 use crate::domain::NodeAck;
-use crate::store::{AuditRecord, Batch, Bookkeeping, CommitError, Store, StoreError};
+use crate::store::{AuditRecord, Batch, Bookkeeping, CommitError, Committed, Store, StoreError};
 
 /// Epochs travel in JSON, whose numbers are exact up to here.
 const EPOCH_MAX: u64 = (1 << 53) - 1;
@@ -79,6 +79,20 @@ impl World {
             }
         }
         Err(ServiceError::Contended)
+    }
+
+    /// Computes a change as [`World::mutate`] does, and the state that would follow from it. Nothing is written, and
+    /// nobody else sees that state.
+    pub(super) fn rehearse<T>(
+        &self,
+        change: impl FnOnce(&State) -> Result<Change<T>, ServiceError>,
+    ) -> Result<(State, T), ServiceError> {
+        let state = self.state();
+        let (batch, answer) = change(&state)?;
+        // Versions are for commits to come, and none comes after this state.
+        let after =
+            batch.map_or_else(|| (*state).clone(), |batch| state.after(&batch, Committed { version: 0 }));
+        Ok((after, answer))
     }
 
     /// The store, for what changes nothing.

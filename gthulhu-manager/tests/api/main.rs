@@ -5,6 +5,7 @@
 
 mod auth;
 mod clients;
+mod explain;
 mod faults;
 mod intents;
 mod matrix;
@@ -12,6 +13,7 @@ mod nodes;
 mod openapi;
 mod people;
 mod pods;
+mod preview;
 mod rig;
 mod roles;
 mod sessions;

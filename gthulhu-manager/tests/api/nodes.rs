@@ -7,47 +7,82 @@ use gthulhu_http::error::HttpError;
 use gthulhu_http::reply::Reply;
 use gthulhu_http::route::{Public, Route};
 use gthulhu_http::testkit::TestServer;
+use gthulhu_lib::engine::{Engine, EngineOptions};
 use gthulhu_lib::intent::Limits;
 use gthulhu_lib::intent::digest::hex;
 use gthulhu_lib::intent::set::IntentSet;
-use gthulhu_lib::wire::IntentsBody;
+use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
+use gthulhu_lib::wire::preview::{ExplainReply, PreviewReply};
+use gthulhu_lib::wire::{IntentsBody, feed};
 use http::Method;
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::people::{ALICE, CAROL};
+use crate::pods;
 use crate::rig::{Rig, golden};
 
-/// A decision maker that takes what it is sent. The real one is tried in the whole system's own tests.
+/// What the decision maker of node-1 holds, and the engine that it asks about its processes.
+struct Dm {
+    held: Mutex<IntentsBody>,
+    engine: Mutex<Engine>,
+    _tree: TempDir,
+}
+
+/// A decision maker that takes what it is sent, and resolves it over planted processes. The real one is tried in the
+/// whole system's own tests.
 pub(crate) fn answering() -> TestServer {
-    type Held = Mutex<IntentsBody>;
-    async fn push(held: Arc<Held>, (): (), call: Call) -> Result<Reply, HttpError> {
-        *held.lock().unwrap() = call.json("bad")?;
+    async fn push(dm: Arc<Dm>, (): (), call: Call) -> Result<Reply, HttpError> {
+        let body: IntentsBody = call.json("bad")?;
+        let set = IntentSet::check(body.intents.clone(), &Limits::default()).unwrap();
+        dm.engine.lock().unwrap().apply(set).unwrap();
+        *dm.held.lock().unwrap() = body;
         Ok(Reply::done())
     }
-    async fn merkle(held: Arc<Held>, (): (), _: Call) -> Result<Reply, HttpError> {
-        let body = held.lock().unwrap().clone();
+    async fn merkle(dm: Arc<Dm>, (): (), _: Call) -> Result<Reply, HttpError> {
+        let body = dm.held.lock().unwrap().clone();
         let set = IntentSet::check(body.intents, &Limits::default()).unwrap();
         Ok(Reply::data(&json!({
             "rootHash": hex(&set.merkle_root()), "digest": hex(&set.digest()), "edited": false,
             "epoch": body.epoch, "generation": body.generation,
         })))
     }
-    async fn pids(_: Arc<Held>, (): (), _: Call) -> Result<Reply, HttpError> {
+    async fn pids(_: Arc<Dm>, (): (), _: Call) -> Result<Reply, HttpError> {
         let process = json!({"pid": 4242, "command": "nginx", "ppid": 1, "container_id": "10ec"});
         let pod = json!({"pod_uid": "0a000000-0000-4000-8000-000000000001", "processes": [process]});
         Ok(Reply::data(
             &json!({"pods": [pod], "timestamp": "2026-03-10T09:08:07Z", "node_name": "dm-of-node-1"}),
         ))
     }
+    async fn preview(dm: Arc<Dm>, (): (), call: Call) -> Result<Reply, HttpError> {
+        let body: IntentsBody = call.json("bad")?;
+        let set = IntentSet::check(body.intents, &Limits::default()).unwrap();
+        let preview = dm.engine.lock().unwrap().preview(set).unwrap();
+        let told = preview.report(call.query("strategyID").map(|id| id.parse().unwrap()));
+        Ok(Reply::data(&PreviewReply { node_name: "node-1".into(), source: "planted".into(), ..told }))
+    }
+    async fn explain(dm: Arc<Dm>, (): (), call: Call) -> Result<Reply, HttpError> {
+        let explanation =
+            dm.engine.lock().unwrap().explain(call.query("pid").unwrap().parse().unwrap()).unwrap();
+        let (node_name, source) = ("node-1".into(), "planted".into());
+        let scheduler = Some(feed::Explanation { text: "by its cgroup".into(), ..Default::default() });
+        Ok(Reply::data(&ExplainReply { node_name, source, explanation, scheduler }))
+    }
     let routes = vec![
         Route::new(Method::POST, "/api/v1/intents", Public, push, "Takes a set."),
         Route::new(Method::GET, "/api/v1/intents/merkle", Public, merkle, "Names the set."),
         Route::new(Method::GET, "/api/v1/pods/pids", Public, pids, "Lists processes."),
+        Route::new(Method::POST, "/api/v1/preview", Public, preview, "Tells what a set would do."),
+        Route::new(Method::GET, "/api/v1/explain", Public, explain, "Tells why."),
     ];
-    TestServer::start(Arc::new(Held::default()), routes)
+    let tree = pods::processes();
+    let options = WalkOptions { proc_root: tree.path().to_owned(), ..WalkOptions::default() };
+    let engine = Engine::new(Box::new(ProcWalk::new(options).unwrap()), EngineOptions::default());
+    let dm = Dm { held: Mutex::default(), engine: Mutex::new(engine), _tree: tree };
+    TestServer::start(Arc::new(dm), routes)
 }
 
-/// A decision maker whose answers are not those of one.
+/// A decision maker whose answers are not those of one, and which knows no further questions, like one written in Go.
 pub(crate) fn mumbling() -> TestServer {
     async fn mumble(_: Arc<()>, (): (), _: Call) -> Result<Reply, HttpError> {
         Ok(Reply::text("text/plain", "good morning"))

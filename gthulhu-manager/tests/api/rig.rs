@@ -52,9 +52,19 @@ impl Rig {
         Rig::start_with(|store| store)
     }
 
+    /// Starts with pods on every node.
+    pub(crate) fn start_spread() -> Rig {
+        let dir = TempDir::new().unwrap();
+        pods::write_spread(dir.path());
+        Rig::start_in(dir, |store| store)
+    }
+
     /// Starts with a store that is wrapped after everybody is in it.
     pub(crate) fn start_with(wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Rig {
-        let dir = TempDir::new().unwrap();
+        Rig::start_in(TempDir::new().unwrap(), wrap)
+    }
+
+    fn start_in(dir: TempDir, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Rig {
         pods::write(dir.path());
         let names = NODES.map(String::from).to_vec();
         let cluster = FolderCluster::open(dir.path(), names, FolderOptions::default()).unwrap();

@@ -8,7 +8,7 @@ use crate::rig::{Rig, STRATEGIES_PER_USER, golden};
 const STRATEGIES: &str = "/api/v1/strategies";
 const OWN: &str = "/api/v1/strategies/self";
 
-fn web() -> Value {
+pub(crate) fn web() -> Value {
     json!({
         "strategyNamespace": "default", "labelSelectors": [{"key": "app", "value": "web"}], "k8sNamespace": ["default"],
         "commandRegex": "nginx|worker", "priority": 10, "executionTime": 20_000_000,
@@ -16,14 +16,14 @@ fn web() -> Value {
 }
 
 /// `web()` with one field changed.
-fn but(field: &str, value: Value) -> Value {
+pub(crate) fn but(field: &str, value: Value) -> Value {
     let mut strategy = web();
     strategy[field] = value;
     strategy
 }
 
 /// Every field that breaks a rule, by the name of its golden file.
-fn broken() -> Vec<(&'static str, Value)> {
+pub(crate) fn broken() -> Vec<(&'static str, Value)> {
     vec![
         ("priority", but("priority", json!(21))),
         ("priority-negative", but("priority", json!(-1))),
@@ -38,7 +38,7 @@ fn broken() -> Vec<(&'static str, Value)> {
 }
 
 /// Bodies that cannot be read.
-fn unreadable() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn unreadable() -> Vec<(&'static str, &'static str)> {
     vec![
         ("empty", ""),
         ("syntax", "{\"priority\":1"),

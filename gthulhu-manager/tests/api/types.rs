@@ -63,6 +63,7 @@ const CHANGED_ROLE: &[(&str, Kind)] = &[
 
 fn bodies() -> Vec<Body> {
     let strategy = json!({"labelSelectors": [{"key": "app", "value": "nowhere"}]});
+    let refused = json!({"labelSelectors": [{"key": "app"}], "priority": 99});
     let update = json!({"strategyId": NOBODY, "labelSelectors": [{}]});
     let role = json!({"name": "", "rolePolicies": [{"permissionKey": "user.read"}]});
     let change = json!({"id": NOBODY, "rolePolicy": [{"permissionKey": "user.read"}]});
@@ -93,6 +94,7 @@ fn bodies() -> Vec<Body> {
         ("PUT", "/api/v1/roles", change, CHANGED_ROLE),
         ("DELETE", "/api/v1/roles", json!({}), &[("id", Kind::Text)]),
         ("POST", "/api/v1/strategies", strategy, STRATEGY),
+        ("POST", "/api/v1/strategies/preview", refused, STRATEGY),
         ("PUT", "/api/v1/strategies", update, STRATEGY),
         ("DELETE", "/api/v1/strategies", json!({}), &[("strategyId", Kind::Text)]),
         ("DELETE", "/api/v1/intents", json!({}), &[("intentIds", Kind::Texts)]),

@@ -32,6 +32,14 @@ pub(super) fn data<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, F
     envelope.data.filter(|_| envelope.success).ok_or_else(|| bad("bad reply: no data".to_owned()))
 }
 
+/// Whether there is such a question, for questions that not every dm knows.
+pub(super) fn offered(status: u16) -> Result<(), Failure> {
+    if matches!(status, 404 | 405) {
+        return Err(Failure { kind: FailureKind::NotOffered, message: format!("status {status}") });
+    }
+    Ok(())
+}
+
 /// What the dm says it holds, its numbers checked.
 pub(super) fn state(merkle: &MerkleReply) -> Result<DmState, Failure> {
     let hash = |name: &str, text: &str| {

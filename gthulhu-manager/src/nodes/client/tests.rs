@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use gthulhu_http::client::ClientOptions;
 use gthulhu_http::time::unix_now;

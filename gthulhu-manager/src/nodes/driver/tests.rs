@@ -215,7 +215,7 @@ async fn processes_are_asked_for_by_node() {
     let run = start(Options::default(), Store::default());
     run.know(&[("n", &server)]);
     assert_eq!(run.nodes.pods_pids("n").await.unwrap().node_name, "test");
-    assert_eq!(run.nodes.pods_pids("m").await, Err(PodsPidsError::UnknownNode("m".into())));
+    assert_eq!(run.nodes.pods_pids("m").await, Err(AskError::UnknownNode("m".into())));
     server.stop().await;
-    assert_eq!(run.nodes.pods_pids("n").await, Err(PodsPidsError::Unreachable("connection refused".into())));
+    assert_eq!(run.nodes.pods_pids("n").await, Err(AskError::Unreachable("connection refused".into())));
 }

@@ -87,7 +87,7 @@ impl Machine {
 
     /// A call failed: the dm's state is uncertain now, and the next call waits.
     pub(super) fn failed(&mut self, name: &NodeName, failure: Failure, now: Duration) {
-        let answered = failure.kind == FailureKind::BadAnswer;
+        let answered = matches!(failure.kind, FailureKind::BadAnswer | FailureKind::NotOffered);
         self.mark_reachable(name, answered);
         let Some(node) = self.nodes.get_mut(name) else { return };
         node.probe = true;

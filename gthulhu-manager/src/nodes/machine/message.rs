@@ -130,6 +130,8 @@ pub enum FailureKind {
     TimedOut,
     /// The dm answered, and the answer is an error or makes no sense.
     BadAnswer,
+    /// The dm answered that it does not know what was asked: it is an older one, or one written in Go.
+    NotOffered,
 }
 
 /// Something to remember or to show.
