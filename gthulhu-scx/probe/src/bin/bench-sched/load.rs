@@ -62,6 +62,25 @@ impl Drop for Hogs {
     }
 }
 
+/// A neighbour that wakes up every millisecond, until the value is dropped: it keeps the kernel busy, not the CPU.
+pub(crate) struct Pulse(Child);
+
+impl Pulse {
+    /// Starts it in the cgroup.
+    pub(crate) fn start(probe: &Path, cgroup: &Path) -> io::Result<Pulse> {
+        let mut command = Command::new(probe);
+        command.arg("--cgroup").arg(cgroup).arg("pulse").stdin(Stdio::piped());
+        command.spawn().map(Pulse)
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Wakes the probe up in the cgroup for so many guest seconds.
 pub(crate) fn probe(program: &Path, cgroup: &Path, seconds: u32, class: Class) -> io::Result<Summary> {
     let mut command = match class {
