@@ -24,6 +24,8 @@ packages() {
     command -v strace >/dev/null || echo strace
     compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null || echo libfaketime
     command -v openssl >/dev/null || echo openssl
+    # What holds the API against its description is written in Python.
+    python3 -c "import ensurepip, venv" 2>/dev/null || echo python3-venv
     # libFuzzer is C++.
     command -v c++ >/dev/null || echo g++
 }
@@ -97,6 +99,17 @@ subcommand() {
     missing+=("$1 (cargo install $1 --version =$2 --locked)")
 }
 
+# A Python environment that holds schemathesis, also where it is out of everybody's way. One that is not complete has no mark.
+schemathesis() {
+    [ ! -e "$schemathesis/complete" ] || return 0
+    echo "installing schemathesis once, into $schemathesis"
+    rm -rf "$schemathesis"
+    python3 -m venv "$schemathesis" &&
+        "$schemathesis/bin/pip" install --quiet --require-hashes -r tools/schemathesis/requirements.txt &&
+        touch "$schemathesis/complete" && return
+    missing+=("schemathesis (pip install --require-hashes -r tools/schemathesis/requirements.txt, into $schemathesis)")
+}
+
 # A new machine has no lists, and which package holds a program depends on the release.
 if [ -n "$(packages "$1")" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     fresh_lists || true
@@ -109,6 +122,7 @@ if [ "$1" = test ] && [ ${#missing[@]} -eq 0 ]; then
     component clippy clippy
     subcommand cargo-deny "$deny_version"
     subcommand cargo-fuzz "$fuzz_version"
+    schemathesis
 fi
 if [ ${#missing[@]} -gt 0 ]; then
     printf 'missing: %s\n' "${missing[@]}" >&2

@@ -1,3 +1,5 @@
 # Sourced by the other scripts: where tools that we build ourselves are kept, so that no installation is touched.
 tools_cache=${XDG_CACHE_HOME:-$HOME/.cache}/gthulhu-tools
+# Named after what is in it, so that other versions are another folder.
+schemathesis=$tools_cache/schemathesis-$(sha256sum tools/schemathesis/requirements.txt | cut -c 1-12)
 PATH=$tools_cache/bin:$PATH:$HOME/.cargo/bin

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The long forms of what `make test` runs in small, one line each: the variable that sets the size, and the suite.
-# FUZZ_SECONDS: per fuzz target (3600). Prints the seconds of each stage; fails if one of them failed.
+# FUZZ_SECONDS: per fuzz target (3600). API_SECONDS: for schemathesis (3600). Prints the seconds of each stage; fails if one of them failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . tools/paths.sh
@@ -23,6 +23,7 @@ stage kills env GTHULHU_KILLS=100 GTHULHU_FAULTS=1 cargo test --quiet -p gthulhu
 stage hostile env GTHULHU_CROWD=9000 GTHULHU_PATIENCE=1 cargo test --quiet -p gthulhu-manager --test hostile -- --show-output
 stage reuse env GTHULHU_REUSES=10000 cargo test --quiet -p gthulhu-lib --test real_processes -- --show-output
 stage kernel env GTHULHU_SCX_LONG=1 cargo test --quiet --workspace --test kernel
+stage api tools/schemathesis.sh "${API_SECONDS:-3600}"
 stage bench-sched gthulhu-scx/vm/bench.sh
 stage fuzz tools/fuzz.sh "${FUZZ_SECONDS:-3600}"
 

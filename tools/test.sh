@@ -44,6 +44,7 @@ stage tests 180 env GTHULHU_SCX_KERNELS=none cargo test --workspace --lib --bins
 stage kernel 180 cargo test --workspace --test kernel --quiet
 stage doctests 60 cargo test --workspace --doc --no-fail-fast --quiet
 stage fuzz 120 tools/fuzz.sh 20
+stage api 110 tools/schemathesis.sh 60
 
 printf '\n'
 printf '%s\n' "${stages[@]}"

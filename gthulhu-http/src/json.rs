@@ -162,6 +162,23 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        let read = |priority: &str| parse::<Body>(format!("{{\"priority\":{priority}}}").as_bytes());
+        for (text, number) in [
+            ("3.0", 3),
+            ("-3e2", -300),
+            ("0.0", 0),
+            ("-0.0", 0),
+            ("4503599627370495.0", 4_503_599_627_370_495),
+        ] {
+            assert_eq!(read(text).map(|body| body.priority), Ok(number), "{text}");
+        }
+        for text in ["3.5", "1e-3", "4503599627370496.0", "1e19", "-1e300"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn every_shape_of_type_can_be_read() {
         #[derive(Debug, Deserialize, PartialEq)]
         #[serde(rename_all = "lowercase")]

@@ -1,10 +1,23 @@
 //! From a tree to a type. serde would also take an array for a struct, its elements as the fields in order; no client
-//! means that, so here a struct is an object and nothing else.
+//! means that, so here a struct is an object and nothing else. And a number is what it is however it is written: `3.0` is a
+//! whole one.
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::{Error, Value};
+use serde_json::{Error, Number, Value};
+
+/// Below this a text that was read to within the last bit is no other whole number than it says.
+const EXACT: f64 = 4_503_599_627_370_496.0;
+
+/// The whole number that was written with a point or an exponent, if there is no doubt which one that is.
+fn whole(number: &Number) -> Option<i64> {
+    let value =
+        number.as_f64().filter(|value| number.is_f64() && value.fract() == 0.0 && value.abs() < EXACT)?;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the range of i64")]
+    let whole = value as i64;
+    Some(whole)
+}
 
 /// A tree as serde reads it.
 pub(super) struct Tree(pub(super) Value);
@@ -24,7 +37,10 @@ impl<'de> Deserializer<'de> for Tree {
         match self.0 {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(value),
-            Value::Number(value) => value.deserialize_any(visitor),
+            Value::Number(value) => match whole(&value) {
+                Some(whole) => visitor.visit_i64(whole),
+                None => value.deserialize_any(visitor),
+            },
             Value::String(value) => visitor.visit_string(value),
             Value::Array(elements) => {
                 let mut elements = SeqDeserializer::new(elements.into_iter().map(Tree));

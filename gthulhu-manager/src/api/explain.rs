@@ -17,14 +17,18 @@ use super::bodies::{ExplainAnswer, PodStoryReply, Seen, StrategyMissReply, Strat
 use super::error::public_reason;
 use super::openapi::{Operation, Row, row};
 use super::policy::Permitted;
-use super::query::{Number, Text};
+use super::query::{Number, Shaped, Text};
 use crate::nodes::driver::{AskError, Candidate};
 use crate::service::{Granted, PodPidRead, PodStory, StrategyMiss, StrategyOnPod};
 
 const NODE: Text = Text { name: "node", about: "The name of the node of the process; with `pid`." };
 const PID: Number<u32> =
     Number { name: "pid", about: "A process or thread of the node.", range: 1..=u32::MAX };
-const POD: Text = Text { name: "pod", about: "A pod, as NAMESPACE/NAME, in the place of `node` and `pid`." };
+const POD: Shaped = Shaped {
+    name: "pod",
+    about: "A pod, as NAMESPACE/NAME, in the place of `node` and `pid`.",
+    pattern: "^[^/]+/[^/]+$",
+};
 
 /// What a question without a subject is answered with, or one with two.
 const SUBJECT: &str = "name a node and a pid, or a pod";
@@ -43,7 +47,10 @@ pub(super) fn routes() -> Vec<Row> {
             .query(&NODE)
             .query(&PID)
             .query(&POD)
-            .refuses(StatusCode::BAD_REQUEST, "Neither a node and a pid nor a pod is named, or both are.")
+            .refuses(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Neither a node and a pid nor a pod is named, or both are.",
+            )
             .refuses(StatusCode::NOT_FOUND, "There is no such node or pod.")
             .refuses(StatusCode::SERVICE_UNAVAILABLE, "Not all nodes and pods are known yet."),
     )]
@@ -54,8 +61,8 @@ async fn explain(app: Arc<App>, grant: Granted<PodPidRead>, call: Call) -> Resul
     let head = &call.head;
     let answer = match (NODE.of(head), PID.of(head)?, POD.of(head)) {
         (Some(node), Some(pid), None) => of_task(&app, &grant, &node, pid).await?,
-        (None, None, Some(pod)) => of_pod(&app, &grant, &pod).await?,
-        _ => return Err(HttpError::bad_request(SUBJECT)),
+        (None, None, Some(pod)) => of_pod(&app, &grant, pod).await?,
+        _ => return Err(HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, SUBJECT)),
     };
     Ok(Reply::data(&answer))
 }

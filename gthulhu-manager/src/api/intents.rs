@@ -8,6 +8,7 @@ use gthulhu_http::reply::Reply;
 use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
 use http::{Method, StatusCode};
+use serde_json::json;
 
 use super::App;
 use super::bodies::{DeleteIntentsBody, IntentReply, IntentsReply};
@@ -33,7 +34,11 @@ pub(super) fn routes() -> Vec<Row> {
                 list,
                 "Lists the intents of the caller's strategies.",
             ),
-            Operation::data::<IntentsReply>().query(&EXCLUDED).query(&ALL).paged::<ByPod>(),
+            Operation::data::<IntentsReply>()
+                .query(&EXCLUDED)
+                .query(&ALL)
+                .paged::<ByPod>()
+                .body_for("deleteIntents", json!({"intentIds": ["$response.body#/data/intents/0/ID"]})),
         ),
         row(
             Route::new(

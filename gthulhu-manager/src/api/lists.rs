@@ -2,10 +2,9 @@
 
 use gthulhu_http::call::Head;
 use gthulhu_http::error::HttpError;
-use serde_json::json;
 
 use super::openapi::Operation;
-use super::query::{Flag, Number, Parameter, refused};
+use super::query::{Flag, Number, Shaped, refused};
 use crate::service::{PAGE_ROWS_MAX, Page, Place, Whose};
 
 /// The most rows of one answer.
@@ -45,8 +44,6 @@ pub(super) fn or_null<T>(rows: Vec<T>) -> Option<Vec<T>> {
 impl Operation {
     /// Is read with [`page`].
     pub(super) fn paged<P: Place>(self) -> Self {
-        let schema = json!({"type": "string", "pattern": P::PATTERN});
-        let place = Parameter { name: CONTINUE, about: CONTINUE_ABOUT, schema, judged: true };
-        self.query(&LIMIT).query(place)
+        self.query(&LIMIT).query(&Shaped { name: CONTINUE, about: CONTINUE_ABOUT, pattern: P::PATTERN })
     }
 }

@@ -28,7 +28,11 @@ pub(super) fn routes() -> Vec<Row> {
                 list,
                 "Lists the nodes and whether each is ready.",
             ),
-            Operation::data::<NodesReply>().paged::<ByName>(),
+            Operation::data::<NodesReply>().paged::<ByName>().path_for(
+                "getNodesNodeIDPodsPids",
+                "nodeID",
+                "$response.body#/data/nodes/0/name",
+            ),
         ),
         row(
             Route::new(

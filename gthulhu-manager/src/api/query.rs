@@ -35,6 +35,16 @@ pub(super) struct Text {
     pub about: &'static str,
 }
 
+/// Text of a certain shape, which whoever reads it checks.
+pub(super) struct Shaped {
+    /// As it is spelled.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// What it looks like, as a regular expression.
+    pub pattern: &'static str,
+}
+
 /// What the document says of a parameter.
 pub(super) struct Parameter {
     pub name: &'static str,
@@ -81,6 +91,13 @@ impl Text {
     }
 }
 
+impl Shaped {
+    /// What the request says, if it says anything.
+    pub(super) fn of<'h>(&self, head: &'h Head) -> Option<&'h str> {
+        head.query(self.name)
+    }
+}
+
 /// 400 for a parameter.
 pub(super) fn refused(name: &str, rule: &str) -> HttpError {
     HttpError::bad_request(format!("{name} {rule}")).in_field(name)
@@ -106,5 +123,12 @@ impl<N: Serialize> From<&Number<N>> for Parameter {
 impl From<&Text> for Parameter {
     fn from(text: &Text) -> Self {
         Self { name: text.name, about: text.about, schema: json!({"type": "string"}), judged: false }
+    }
+}
+
+impl From<&Shaped> for Parameter {
+    fn from(text: &Shaped) -> Self {
+        let schema = json!({"type": "string", "pattern": text.pattern});
+        Self { name: text.name, about: text.about, schema, judged: true }
     }
 }

@@ -9,6 +9,7 @@ use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
 use http::header::LOCATION;
 use http::{Method, StatusCode};
+use serde_json::json;
 
 use super::App;
 use super::bodies::{
@@ -27,6 +28,9 @@ use crate::service::{
 /// Where roles live.
 const ROLES: &str = "/api/v1/roles";
 
+/// Where the first role of an answer has its id.
+const FIRST: &str = "$response.body#/data/roles/0/id";
+
 /// Roles and permissions.
 pub(super) fn routes() -> Vec<Row> {
     vec![
@@ -38,7 +42,10 @@ pub(super) fn routes() -> Vec<Row> {
                 list,
                 "Lists roles and what each allows.",
             ),
-            Operation::data::<RolesReply>().paged::<ByAge>(),
+            Operation::data::<RolesReply>()
+                .paged::<ByAge>()
+                .body_for("putRoles", json!({"id": FIRST}))
+                .body_for("deleteRoles", json!({"id": FIRST})),
         ),
         row(
             Route::new(

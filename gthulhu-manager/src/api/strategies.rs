@@ -9,6 +9,7 @@ use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
 use http::header::LOCATION;
 use http::{Method, StatusCode};
+use serde_json::json;
 
 use super::App;
 use super::bodies::{DeleteStrategyBody, StrategiesReply, StrategyBody, StrategyReply, StrategyStatus};
@@ -27,6 +28,9 @@ const STRATEGIES: &str = "/api/v1/strategies";
 
 pub(super) const ALLOW_EMPTY: Flag =
     Flag { name: "allowEmpty", about: "Store it although no pod matches now." };
+
+/// Where the first strategy of an answer has its id.
+const FIRST: &str = "$response.body#/data/strategies/0/ID";
 
 /// Strategies.
 pub(super) fn routes() -> Vec<Row> {
@@ -90,7 +94,11 @@ pub(super) fn routes() -> Vec<Row> {
                 list,
                 "Lists the caller's strategies and how far each has come.",
             ),
-            Operation::data::<StrategiesReply>().query(&ALL).paged::<ByAge>(),
+            Operation::data::<StrategiesReply>()
+                .query(&ALL)
+                .paged::<ByAge>()
+                .body_for("putStrategies", json!({"strategyId": FIRST}))
+                .body_for("deleteStrategies", json!({"strategyId": FIRST})),
         ),
     ]
 }

@@ -9,6 +9,7 @@ use gthulhu_http::route::Route;
 use gthulhu_lib::id::Id;
 use http::header::LOCATION;
 use http::{Method, StatusCode};
+use serde_json::json;
 
 use super::bodies::{NewUserBody, PasswordBody, ResetBody, UserBody, UserReply, UsersReply};
 use super::lists::{or_null, page};
@@ -23,6 +24,9 @@ use crate::service::{
 
 /// Where users live.
 const USERS: &str = "/api/v1/users";
+
+/// Where the first user of an answer has his id.
+const FIRST: &str = "$response.body#/data/users/0/id";
 
 /// Users, and what each does with himself.
 pub(super) fn routes() -> Vec<Row> {
@@ -47,7 +51,10 @@ pub(super) fn routes() -> Vec<Row> {
         ),
         row(
             Route::new(Method::GET, USERS, Permitted::<UserRead>::new(), list, "Lists users, oldest first."),
-            Operation::data::<UsersReply>().paged::<ByAge>(),
+            Operation::data::<UsersReply>()
+                .paged::<ByAge>()
+                .body_for("putUsersPassword", json!({"userID": FIRST}))
+                .body_for("putUsersPermissions", json!({"userID": FIRST})),
         ),
         row(
             Route::new(

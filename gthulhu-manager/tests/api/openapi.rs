@@ -48,6 +48,13 @@ async fn every_route_is_in_the_document_and_nothing_else() {
     let ids: BTreeSet<_> =
         operations.iter().map(|(.., operation)| operation["operationId"].as_str()).collect();
     assert_eq!(ids.len(), operations.len(), "each has a name of its own");
+    for (_, path, operation) in &operations {
+        for link in
+            operation["responses"]["200"]["links"].as_object().into_iter().flat_map(|links| links.values())
+        {
+            assert!(ids.contains(&link["operationId"].as_str()), "{path}: {link}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::Row;
-use super::operation::{Content, Operation};
+use super::operation::{Content, Link, Needs, Operation};
 use super::refusals::{self, Case};
 use super::schemas::Schemas;
 
@@ -127,11 +127,21 @@ fn success(operation: &Operation, schemas: &mut Schemas) -> Value {
     if content != json!({}) {
         response["content"] = content;
     }
+    for link in &operation.links {
+        response["links"][link.operation] = described(link);
+    }
     for (name, about) in &success.headers {
         response["headers"][name] =
             json!({"description": about, "required": true, "schema": {"type": "string"}});
     }
     response
+}
+
+fn described(link: &Link) -> Value {
+    match &link.needs {
+        Needs::Body(members) => json!({"operationId": link.operation, "requestBody": members}),
+        Needs::Path(name, place) => json!({"operationId": link.operation, "parameters": {*name: place}}),
+    }
 }
 
 fn parameters(operation: &Operation) -> Vec<Value> {

@@ -18,6 +18,7 @@ pub(in crate::api) struct Operation {
     pub(super) refusals: Vec<(StatusCode, &'static str)>,
     /// An answer of another status that looks like the one of success.
     pub(super) other: Option<(StatusCode, &'static str)>,
+    pub(super) links: Vec<Link>,
 }
 
 /// The answer to a request that was granted.
@@ -52,10 +53,34 @@ pub(super) struct Body {
     pub(super) demands: Option<Value>,
 }
 
+/// What can be done with an answer: call another operation with something of it.
+pub(super) struct Link {
+    /// As the document names it.
+    pub(super) operation: &'static str,
+    /// Where what it needs is in the answer.
+    pub(super) needs: Needs,
+}
+
+/// What a linked operation needs.
+pub(super) enum Needs {
+    /// Members of its body.
+    Body(Value),
+    /// A parameter in its path.
+    Path(&'static str, &'static str),
+}
+
 impl Operation {
     fn new(content: Content) -> Self {
         let success = Success { status: StatusCode::OK, content, headers: Vec::new() };
-        Self { success, body: None, path: Vec::new(), query: Vec::new(), refusals: Vec::new(), other: None }
+        Self {
+            success,
+            body: None,
+            path: Vec::new(),
+            query: Vec::new(),
+            refusals: Vec::new(),
+            other: None,
+            links: Vec::new(),
+        }
     }
 
     /// Answers with `data` of this type.
@@ -106,7 +131,8 @@ impl Operation {
     /// Demands a field of the body, described by `T`, that the body's type could do without.
     pub(in crate::api) fn demands<T: JsonSchema>(mut self, field: &'static str) -> Self {
         let schema = T::json_schema(&mut SchemaGenerator::default());
-        let demands = json!({"required": [field], "properties": {field: schema}});
+        // An object, for what needs a member is not there when it is `null`.
+        let demands = json!({"type": "object", "required": [field], "properties": {field: schema}});
         self.body = self.body.map(|body| Body { demands: Some(demands), ..body });
         self
     }
@@ -120,6 +146,23 @@ impl Operation {
     /// Understands a parameter after the question mark.
     pub(in crate::api) fn query(mut self, parameter: impl Into<Parameter>) -> Self {
         self.query.push(parameter.into());
+        self
+    }
+
+    /// What the answer says can be sent to another operation, in its body.
+    pub(in crate::api) fn body_for(mut self, operation: &'static str, members: Value) -> Self {
+        self.links.push(Link { operation, needs: Needs::Body(members) });
+        self
+    }
+
+    /// What the answer says can be put into the path of another operation.
+    pub(in crate::api) fn path_for(
+        mut self,
+        operation: &'static str,
+        parameter: &'static str,
+        place: &'static str,
+    ) -> Self {
+        self.links.push(Link { operation, needs: Needs::Path(parameter, place) });
         self
     }
 
