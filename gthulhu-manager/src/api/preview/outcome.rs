@@ -40,7 +40,7 @@ type Unknown = BTreeMap<String, (&'static str, usize)>;
 
 impl Outcome {
     pub(super) fn into_answer(mut self) -> PreviewAnswer {
-        let conflicts = self.conflicts();
+        let mut conflicts = self.conflicts();
         let mut told = self.told_of_pods();
         let mut unknown = Unknown::new();
         let mut totals = Totals::default();
@@ -53,9 +53,10 @@ impl Outcome {
             nodes.extend(pod.node.as_deref());
             let (state, seen) = self.pod(pod, &mut told, &mut unknown);
             if let Some(seen) = &seen {
-                totals.matched += seen.matched;
-                totals.wins += seen.wins;
-                totals.tasks += seen.tasks;
+                count(&mut conflicts, seen);
+                totals.matched = totals.matched.saturating_add(seen.matched);
+                totals.wins = totals.wins.saturating_add(seen.wins);
+                totals.tasks = totals.tasks.saturating_add(seen.tasks);
             }
             if pods.len() == PODS_MAX {
                 truncated = true;
@@ -81,7 +82,7 @@ impl Outcome {
             pods,
             near_misses: near_misses.into_iter().map(PodMissReply::from).collect(),
             near_miss_count,
-            conflicts: conflicts.into_iter().take(CONFLICTS_MAX).collect(),
+            conflicts: conflicts.into_values().take(CONFLICTS_MAX).collect(),
             unknown: unknown
                 .into_iter()
                 .map(|(node_id, (reason, pods))| UnknownNode { node_id, reason: reason.to_owned(), pods })
@@ -133,12 +134,12 @@ impl Outcome {
         self.sets.0.get(node).is_some_and(|set| set.iter().any(is_it))
     }
 
-    /// The strategies for some of the same pods, by id.
-    fn conflicts(&self) -> Vec<ConflictReply> {
+    /// The strategies for some of the same pods, by id, before any process was counted.
+    fn conflicts(&self) -> BTreeMap<Id, ConflictReply> {
+        let mut conflicts: BTreeMap<Id, ConflictReply> = BTreeMap::new();
         let candidate = self.rehearsal.strategy.id;
         let all = || self.sets.0.values().flatten();
-        let Some(new) = all().find(|intent| intent.strategy() == Some(candidate)) else { return Vec::new() };
-        let mut conflicts: BTreeMap<Id, ConflictReply> = BTreeMap::new();
+        let Some(new) = all().find(|intent| intent.strategy() == Some(candidate)) else { return conflicts };
         for intent in all() {
             let Some(other) = intent.strategy().filter(|&other| other != candidate) else { continue };
             let conflict = conflicts.entry(other).or_insert_with(|| ConflictReply {
@@ -153,17 +154,19 @@ impl Outcome {
             });
             conflict.pods += 1;
         }
-        let told = self.told.values().flatten().flat_map(|reply| &reply.intents);
-        for conflict in
-            told.filter(|told| told.strategy_id == Some(candidate)).flat_map(|told| &told.conflicts)
-        {
-            let known = conflict.strategy_id.and_then(|other| conflicts.get_mut(&other));
-            if let Some(known) = known {
-                known.won = known.won.saturating_add(conflict.won);
-                known.lost = known.lost.saturating_add(conflict.lost);
-            }
+        conflicts
+    }
+}
+
+/// Adds the processes of one pod that go to one strategy or the other; of strategies that are not for the pod nothing is
+/// believed.
+fn count(conflicts: &mut BTreeMap<Id, ConflictReply>, seen: &IntentPreview) {
+    for told in &seen.conflicts {
+        let known = told.strategy_id.and_then(|other| conflicts.get_mut(&other));
+        if let Some(known) = known {
+            known.won = known.won.saturating_add(told.won);
+            known.lost = known.lost.saturating_add(told.lost);
         }
-        conflicts.into_values().collect()
     }
 }
 
@@ -184,3 +187,6 @@ impl From<PodMiss> for PodMissReply {
         Self { pod_id, pod_name, k8s_namespace, clause, wanted, found }
     }
 }
+
+#[cfg(test)]
+mod tests;
