@@ -32,6 +32,9 @@ pub const CONFIG: u8 = 78;
 /// How long blocking tasks may go on after the body of [`run_async`] has ended.
 pub const LAST_TASKS: Duration = Duration::from_secs(2);
 
+/// The most threads for work that waits: each leaves memory behind, so a flood of requests must not make hundreds.
+const BLOCKING_THREADS: usize = 64;
+
 /// The end of a daemon that did not do what it was started for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit {
@@ -88,6 +91,7 @@ pub fn run_async(program: &str, main: impl Future<Output = Result<(), Exit>>) ->
     run(program, || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS)
             .build()
             .map_err(|error| Exit::new(OS_ERROR, format!("cannot start the runtime: {error}")))?;
         let outcome = runtime.block_on(main);

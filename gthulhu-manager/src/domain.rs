@@ -12,7 +12,9 @@ mod strategy;
 mod user;
 
 pub use builtin::ADMIN_ROLE;
-pub use password::{HashCost, PASSWORD_CHARS, PasswordHash, WeakPassword, check_password, is_published};
+pub use password::{
+    HashCost, HashMemory, PASSWORD_CHARS, PasswordHash, WeakPassword, check_password, is_published,
+};
 pub use permission::{About, Permission, UnknownPermission};
 pub use role::{Policy, Role};
 pub use session::LoginSession;

@@ -3,13 +3,15 @@
 //! New hashes are argon2id with m=19456 KiB, t=2, p=1. Older hashes are verified with the parameters they carry, as
 //! long as these lie in a range that cannot be used to exhaust memory or time.
 
+mod memory;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use argon2::password_hash::phc;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
+
+pub use memory::HashMemory;
 
 /// How many characters a new password may have. Passwords that exist already keep working whatever their length.
 pub const PASSWORD_CHARS: RangeInclusive<usize> = 15..=128;
@@ -28,7 +30,16 @@ pub struct HashCost {
 impl HashCost {
     /// The cost of new hashes.
     pub const CURRENT: Self = Self { memory: 19_456, passes: 2, lanes: 1 };
+
+    /// What a hash of this cost begins with, in PHC form.
+    fn head(self) -> String {
+        let Self { memory, passes, lanes } = self;
+        format!("$argon2id$v=19$m={memory},t={passes},p={lanes}")
+    }
 }
+
+/// The length of a new hash.
+const HASH_BYTES: usize = 32;
 
 /// What is accepted from a stored hash: memory, passes, lanes.
 const ACCEPTED: (RangeInclusive<u32>, RangeInclusive<u32>, RangeInclusive<u32>) =
@@ -103,13 +114,15 @@ pub fn check_password(username: &str, password: &str) -> Result<(), WeakPassword
 impl PasswordHash {
     /// Hashes `password` with the current parameters and a fresh salt. Takes tens of milliseconds and 19 MiB.
     pub fn new(password: &str) -> Self {
-        let HashCost { memory, passes, lanes } = HashCost::CURRENT;
-        let params = Params::new(memory, passes, lanes, None).expect("the current parameters are valid");
-        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let hash: phc::PasswordHash = hasher
-            .hash_password(password.as_bytes())
-            .expect("valid parameters, and the system has random bytes");
-        Self(hash.to_string())
+        Self::new_in(password, &mut HashMemory::default())
+    }
+
+    /// As [`PasswordHash::new`], in memory that is there already.
+    pub fn new_in(password: &str, memory: &mut HashMemory) -> Self {
+        let (salt, mut hash) = (phc::Salt::generate(), [0; HASH_BYTES]);
+        memory.compute(HashCost::CURRENT, password, &salt, &mut hash).expect("the current cost is valid");
+        let hash = phc::Output::new(&hash).expect("a hash of a usual length");
+        Self(format!("{}${salt}${hash}", HashCost::CURRENT.head()))
     }
 
     /// A hash that was made elsewhere. One that cannot be used matches no password.
@@ -130,8 +143,7 @@ impl PasswordHash {
 
     /// As [`PasswordHash::nobody`], for a user whose hash would have another cost.
     pub fn nobody_of(cost: HashCost) -> Self {
-        let HashCost { memory, passes, lanes } = cost;
-        Self(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${NOBODY}"))
+        Self(format!("{}${NOBODY}", cost.head()))
     }
 
     /// What [`PasswordHash::verify`] costs.
@@ -141,9 +153,14 @@ impl PasswordHash {
 
     /// Is this the hash of `password`? A hash that cannot be used costs as much as one that can, and is nobody's.
     pub fn verify(&self, password: &str) -> bool {
+        self.verify_in(password, &mut HashMemory::default())
+    }
+
+    /// As [`PasswordHash::verify`], in memory that is there already.
+    pub fn verify_in(&self, password: &str, memory: &mut HashMemory) -> bool {
         let usable = self.parse();
         let hash = usable.clone().or_else(|| Self::nobody().parse());
-        let equal = hash.is_some_and(|h| Argon2::default().verify_password(password.as_bytes(), &h).is_ok());
+        let equal = hash.is_some_and(|hash| is_of(&hash, password, memory).unwrap_or(false));
         equal && usable.is_some()
     }
 
@@ -164,6 +181,14 @@ impl PasswordHash {
     }
 }
 
+/// Compares in constant time, as `phc` does; none if there is nothing to compare.
+fn is_of(hash: &phc::PasswordHash, password: &str, memory: &mut HashMemory) -> Option<bool> {
+    let (cost, salt, expected) = (cost(hash)?, hash.salt?, hash.hash?);
+    let mut computed = vec![0; expected.len()];
+    memory.compute(cost, password, &salt, &mut computed)?;
+    Some(phc::Output::new(&computed).ok()? == expected)
+}
+
 fn cost(hash: &phc::PasswordHash) -> Option<HashCost> {
     let number = |name: &str| hash.params.get_decimal(name);
     Some(HashCost { memory: number("m")?, passes: number("t")?, lanes: number("p")? })
@@ -177,6 +202,9 @@ impl fmt::Debug for PasswordHash {
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordHasher;
+    use argon2::{Algorithm, Argon2, Params, Version};
+
     use super::*;
 
     /// `correct-horse` as the older manager stored it: m=16384, t=3, p=2.
@@ -195,6 +223,18 @@ mod tests {
         assert!(!hash.verify("correct-horsf") && !hash.verify(""));
         assert_ne!(hash, PasswordHash::new("correct-horse"), "every hash has its own salt");
         assert_eq!(format!("{hash:?}"), "PasswordHash(..)");
+    }
+
+    #[test]
+    fn memory_is_used_again_for_hashes_of_every_cost() {
+        let mut memory = HashMemory::default();
+        for _ in 0..2 {
+            let new = PasswordHash::new_in("correct-horse", &mut memory);
+            for hash in [&new, &older()] {
+                assert!(hash.verify_in("correct-horse", &mut memory) && hash.verify("correct-horse"));
+                assert!(!hash.verify_in("correct-horsf", &mut memory));
+            }
+        }
     }
 
     #[test]

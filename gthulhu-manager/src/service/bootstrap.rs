@@ -1,9 +1,7 @@
 //! The first start: the built-in roles, and someone who administers.
 
 use super::{Service, ServiceError, new_id, now_ms};
-use crate::domain::{
-    ADMIN_ROLE, PasswordHash, Role, Status, User, WeakPassword, check_password, is_published,
-};
+use crate::domain::{ADMIN_ROLE, Role, Status, User, WeakPassword, check_password, is_published};
 use crate::store::audit::Origin;
 use crate::store::{AuditEntry, Batch, Document};
 
@@ -99,7 +97,7 @@ impl Service {
         password: &str,
         status: Status,
     ) -> Result<Bootstrapped, ServiceError> {
-        let hash = self.hashing.run(|| PasswordHash::new(password))?;
+        let hash = self.hashing.hash(password)?;
         let origin = Origin::system(now_ms());
         self.world.mutate(|state| {
             if state.user_named(username).is_some() {

@@ -92,14 +92,7 @@ impl Service {
 
     /// Is it the hash of this password? Costs the same for every hash, also for one that is nobody's.
     fn verify(&self, state: &State, hash: &PasswordHash, password: &str) -> Result<bool, ServiceError> {
-        let costs = self.costs.of(state);
-        self.hashing.run(|| {
-            let matches = hash.verify(password);
-            for cost in costs.into_iter().filter(|cost| *cost != hash.cost()) {
-                std::hint::black_box(PasswordHash::nobody_of(cost).verify(password));
-            }
-            matches
-        })
+        self.hashing.verify(hash, password, self.costs.of(state))
     }
 
     /// The caller himself.
@@ -124,7 +117,7 @@ impl Service {
             self.note_login(&origin, Some(before.id), "too many failures");
             ServiceError::Throttled(after)
         })?;
-        if !self.hashing.run(|| before.password.verify(old))? {
+        if !self.hashing.verify(&before.password, old, Vec::new())? {
             attempt.failed();
             self.note_login(&origin, Some(before.id), "wrong password");
             return Err(ServiceError::WrongPassword);
@@ -134,7 +127,7 @@ impl Service {
         if before.status == Status::MustChangePassword && new == old {
             return Err(WeakPassword::Unchanged.into());
         }
-        let hash = self.hashing.run(|| PasswordHash::new(new))?;
+        let hash = self.hashing.hash(new)?;
         self.world.mutate(|state| {
             let stored = caller.session.user(state)?;
             if stored.value.password != before.password {
@@ -157,7 +150,7 @@ impl Service {
     /// Replaces a hash with outdated parameters. The login stands whether or not this succeeds; the next one tries
     /// again.
     fn strengthen(&self, user: &User, password: &str) {
-        let Ok(hash) = self.hashing.run(|| PasswordHash::new(password)) else { return };
+        let Ok(hash) = self.hashing.hash(password) else { return };
         let origin = Origin::system(now_ms());
         let replaced = self.world.mutate(|state| {
             let stored = state.users.get(&user.id).filter(|stored| stored.value.password == user.password);

@@ -4,7 +4,7 @@
 use super::session::revoke_tokens;
 use super::users::check_name;
 use super::{Service, ServiceError, new_id, now_ms};
-use crate::domain::{PasswordHash, Status, User, check_password};
+use crate::domain::{Status, User, check_password};
 use crate::store::audit::Origin;
 use crate::store::{AuditEntry, Batch, Document, Key};
 
@@ -13,7 +13,7 @@ impl Service {
     pub fn make_user(&self, username: &str, password: &str, roles: &[String]) -> Result<(), ServiceError> {
         check_name("username", username)?;
         check_password(username, password)?;
-        let hash = self.hashing.run(|| PasswordHash::new(password))?;
+        let hash = self.hashing.hash(password)?;
         let origin = Origin::system(now_ms());
         self.world.mutate(|state| {
             if state.user_named(username).is_some() {
@@ -40,7 +40,7 @@ impl Service {
     /// Gives a user another password, which he must change; one who was inactive can log in again. His tokens end.
     pub fn rescue_user(&self, username: &str, password: &str) -> Result<(), ServiceError> {
         check_password(username, password)?;
-        let hash = self.hashing.run(|| PasswordHash::new(password))?;
+        let hash = self.hashing.hash(password)?;
         let origin = Origin::system(now_ms());
         self.world.mutate(|state| {
             let stored = state.user_named(username).ok_or(ServiceError::NoUserToChange)?;

@@ -13,7 +13,7 @@ use super::page::{ByAge, Page, Paged};
 use super::session::revoke_tokens;
 use super::state::{State, Stored};
 use super::{Service, ServiceError, new_id};
-use crate::domain::{PasswordHash, Status, User, check_password};
+use crate::domain::{Status, User, check_password};
 use crate::store::{AuditEntry, Batch, Document, Key};
 
 /// The longest name of a user or a role, in characters.
@@ -55,7 +55,7 @@ impl Service {
         };
         // Before the work of hashing, too.
         free(&self.world.state())?;
-        let hash = self.hashing.run(|| PasswordHash::new(password))?;
+        let hash = self.hashing.hash(password)?;
         let (origin, id) = (grant.origin(request_id), new_id());
         self.world.mutate(|state| {
             let grant = grant.again(state)?;
@@ -85,7 +85,7 @@ impl Service {
     ) -> Result<(), ServiceError> {
         let username = target(grant, &self.world.state(), id)?.value.username.clone();
         check_password(&username, password)?;
-        let hash = self.hashing.run(|| PasswordHash::new(password))?;
+        let hash = self.hashing.hash(password)?;
         let origin = grant.origin(request_id);
         self.world.mutate(|state| {
             let stored = target(&grant.again(state)?, state, id)?;

@@ -10,6 +10,8 @@ mod crowd;
 #[cfg(test)]
 mod descriptors;
 #[cfg(test)]
+mod flood;
+#[cfg(test)]
 mod guess;
 #[cfg(test)]
 mod rig;
