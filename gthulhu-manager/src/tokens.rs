@@ -28,7 +28,7 @@ impl UserTokens {
     }
 
     /// The claims of a good token.
-    pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
         self.0.load().verify(token)
     }
 

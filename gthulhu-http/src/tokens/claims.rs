@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{LEEWAY_SECONDS, TokenError};
 
@@ -21,11 +22,20 @@ struct Registered<'t> {
     iat: u64,
 }
 
+/// What [`read`] makes of claims: a type that the library can read, since only it opens tokens.
+pub(super) struct Read<C>(pub(super) Result<(C, RangeInclusive<u64>), TokenError>);
+
+impl<'de, C: DeserializeOwned> Deserialize<'de> for Read<C> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|text| Self(read(text.get())))
+    }
+}
+
 /// The caller's claims, and when the token is good, in Unix seconds.
 ///
 /// `exp`, `nbf` and `iat` must be whole numbers, `iss` and `sub` texts that are not empty; an audience means nothing to
 /// these daemons and is the caller's to judge.
-pub(super) fn read<C: DeserializeOwned>(text: &str) -> Result<(C, RangeInclusive<u64>), TokenError> {
+fn read<C: DeserializeOwned>(text: &str) -> Result<(C, RangeInclusive<u64>), TokenError> {
     let both = serde_json::from_str::<Registered<'_>>(text).and_then(|registered| {
         let claims = serde_json::from_str(text)?;
         Ok((registered, claims))

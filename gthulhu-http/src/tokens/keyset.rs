@@ -36,7 +36,7 @@ struct About<'a> {
     kid: &'a str,
 }
 
-impl<C: DeserializeOwned + Clone> KeySet<C> {
+impl<C: DeserializeOwned> KeySet<C> {
     /// Signs with `signing`; tokens of `others` are good as well.
     pub fn new(signing: &PrivateKey, others: &[PublicKey]) -> Self {
         let mut keys: Vec<&PublicKey> = vec![signing.public()];
@@ -59,7 +59,7 @@ impl<C: DeserializeOwned + Clone> KeySet<C> {
     }
 
     /// The claims of a good token of one of the keys; see [`Verifier::verify`]. One that names no key is none.
-    pub fn verify(&self, token: &str) -> Result<C, TokenError> {
+    pub fn verify(&self, token: &str) -> Result<Arc<C>, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
@@ -67,12 +67,12 @@ impl<C: DeserializeOwned + Clone> KeySet<C> {
         // Only the verifier of the key that a token names has ever seen it.
         if let Some(claims) = self.verifiers.iter().find_map(|(_, known)| known.remembered(&fingerprint, now))
         {
-            return Ok(Arc::unwrap_or_clone(claims));
+            return Ok(claims);
         }
         let header = header(token)?;
         let named = |(kid, _): &&(String, _)| header.kid.as_ref() == Some(kid);
         let (_, verifier) = self.verifiers.iter().find(named).ok_or(TokenError::UnknownKey)?;
-        verifier.learn(fingerprint, token, &header, now).map(Arc::unwrap_or_clone)
+        verifier.learn(fingerprint, token, &header, now)
     }
 
     /// The names of the keys; the first one signs.

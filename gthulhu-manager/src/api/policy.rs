@@ -35,7 +35,7 @@ impl Policy<App> for Session {
     }
 
     fn admit(&self, app: &App, head: &Head) -> Result<Caller, HttpError> {
-        Ok(app.service.caller(&claims(app, head)?)?.seen_from(head.peer.ip()))
+        Ok(app.service.caller(&*claims(app, head)?)?.seen_from(head.peer.ip()))
     }
 }
 
@@ -47,7 +47,7 @@ impl Policy<App> for Settled {
     }
 
     fn admit(&self, app: &App, head: &Head) -> Result<Caller, HttpError> {
-        Ok(app.service.settled_caller(&claims(app, head)?)?.seen_from(head.peer.ip()))
+        Ok(app.service.settled_caller(&*claims(app, head)?)?.seen_from(head.peer.ip()))
     }
 }
 
@@ -82,7 +82,7 @@ fn note_denied(app: &App, head: &Head, claims: &Claims, permission: Permission) 
 }
 
 /// The verified claims of the bearer token. Whatever is wrong with a token, the text is one.
-fn claims(app: &App, head: &Head) -> Result<Claims, HttpError> {
+fn claims(app: &App, head: &Head) -> Result<Arc<Claims>, HttpError> {
     let token = match head.bearer() {
         Bearer::Missing => return Err(HttpError::unauthorized("Missing Authorization header")),
         Bearer::Other | Bearer::Token("") => {
