@@ -85,8 +85,8 @@ fn seen(strategy: u8, pod: usize, matched: u64) -> IntentPreview {
     }
 }
 
-fn reply(intents: Vec<IntentPreview>) -> Result<PreviewReply, AskError> {
-    Ok(PreviewReply { intents, ..PreviewReply::default() })
+fn reply(intents: Vec<IntentPreview>) -> PreviewReply {
+    PreviewReply { intents, ..PreviewReply::default() }
 }
 
 #[test]
@@ -95,8 +95,8 @@ fn a_node_speaks_for_its_own_pods_and_for_the_strategy_in_question() {
     let refused = Err(AskError::Unreachable("10.0.0.7: connection refused".into()));
     // The first one tells of what it was not asked, and not of what it was.
     let told = vec![
-        ("n1", reply(vec![seen(2, 2, 7), seen(1, 1, 7)])),
-        ("n2", reply(vec![seen(2, 2, 1)])),
+        ("n1", Ok(reply(vec![seen(2, 2, 7), seen(1, 1, 7)]))),
+        ("n2", Ok(reply(vec![seen(2, 2, 1)]))),
         ("n3", refused),
     ];
     let answer = outcome(pods, told).into_answer();
@@ -116,7 +116,7 @@ fn a_node_speaks_for_its_own_pods_and_for_the_strategy_in_question() {
 
 #[test]
 fn figures_beyond_all_measure_end_at_the_greatest_one() {
-    let told = reply(vec![seen(2, 1, u64::MAX), seen(2, 2, u64::MAX)]);
+    let told = Ok(reply(vec![seen(2, 1, u64::MAX), seen(2, 2, u64::MAX)]));
     let answer = outcome(vec![pod(1, "n1"), pod(2, "n1")], vec![("n1", told)]).into_answer();
     assert_eq!((answer.totals.matched, answer.totals.tasks), (u64::MAX, u64::MAX));
     assert_eq!(answer.conflicts[0].lost, u64::MAX);
@@ -128,7 +128,7 @@ fn lists_are_bounded_and_sums_are_not() {
     let count = PODS_MAX + 2;
     let pods: Vec<_> = (0..count).map(|number| pod(number, "n1")).collect();
     let told = reply((0..count).map(|number| seen(2, number, 100)).collect());
-    let answer = outcome(pods, vec![("n1", told)]).into_answer();
+    let answer = outcome(pods, vec![("n1", Ok(told))]).into_answer();
     let listed: usize = answer.pods.iter().map(|pod| pod.seen.as_ref().unwrap().processes.len()).sum();
     assert_eq!((answer.pods.len(), listed, answer.truncated), (PODS_MAX, PROCESSES_MAX, true));
     assert_eq!((answer.totals.pods, answer.totals.matched), (count, 100 * count as u64));
