@@ -33,11 +33,14 @@ class Administrator:
         answer = self.session.get(f"{URL}/api/v1/auth/validate", headers=headers, timeout=35)
         return answer.status_code == 200
 
+    def log_in(self):
+        answer = self.session.post(f"{URL}/api/v1/auth/login", json=ACCOUNT, timeout=35)
+        answer.raise_for_status()
+        self.token, self.refresh_token = (answer.json()["data"][name] for name in ("token", "refreshToken"))
+
     def get(self, case, context):
         if not self.is_good():
-            answer = self.session.post(f"{URL}/api/v1/auth/login", json=ACCOUNT, timeout=35)
-            answer.raise_for_status()
-            self.token, self.refresh_token = (answer.json()["data"][name] for name in ("token", "refreshToken"))
+            self.log_in()
             headers = {"Authorization": f"Bearer {self.token}"}
             answer = self.session.get(f"{URL}/api/v1/users/self", headers=headers, timeout=35)
             answer.raise_for_status()
@@ -84,7 +87,6 @@ def before_call(context, case, kwargs):
     elif path in ("/api/v1/auth/refresh", "/api/v1/auth/logout") and is_whole(body, "refreshToken"):
         if next(TURNS) % 2 == 0 and ADMINISTRATOR.get(case, context):
             body["refreshToken"] = ADMINISTRATOR.refresh_token
-    # Several wrong passwords in a row lock the account.
     elif path == OWN_PASSWORD and is_whole(body, "oldPassword", "newPassword"):
         if next(TURNS) % 2 == 0:
             body["oldPassword"] = ACCOUNT["password"]
@@ -94,6 +96,9 @@ def before_call(context, case, kwargs):
 def after_call(context, case, response):
     if case.operation.path == OWN_PASSWORD and response.status_code == 200:
         ACCOUNT["password"] = case.body["newPassword"]
+    # Wrong passwords in a row lock the account; a right one ends the row.
+    if case.operation.path == OWN_PASSWORD and response.status_code == 401:
+        ADMINISTRATOR.log_in()
 
 
 def regexes():

@@ -22,7 +22,6 @@ pub(in crate::api) fn document(rows: &[Row]) -> Value {
     named.extend(refusals::schemas());
     json!({
         "openapi": "3.1.1",
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {
             "title": "Gthulhu manager",
             "version": env!("CARGO_PKG_VERSION"),
