@@ -17,7 +17,6 @@ pub struct Selector {
     pub key: String,
     /// The label's value. Empty: the label must exist, with any value.
     #[serde(skip_serializing_if = "String::is_empty")]
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::intent::patterns::LABEL_VALUE)))]
     pub value: String,
 }
 

@@ -252,9 +252,8 @@ impl StrategyInput {
         for (i, selector) in self.label_selectors.iter().enumerate() {
             if !selector.key.is_empty() {
                 check_label_key(&format!("labelSelectors[{i}].key"), &selector.key)?;
+                check_label_value(&format!("labelSelectors[{i}].value"), &selector.value)?;
             }
-            // Also of a selector that asks for nothing: what is kept and shown again is what a label can be.
-            check_label_value(&format!("labelSelectors[{i}].value"), &selector.value)?;
         }
         let everywhere = matches!(self.k8s_namespace.as_slice(), [only] if only.is_empty());
         for (i, namespace) in self.k8s_namespace.iter().enumerate().filter(|_| !everywhere) {
