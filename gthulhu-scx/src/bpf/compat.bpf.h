@@ -93,6 +93,22 @@ static __always_inline void set_slice(struct task_struct *p, __u64 slice)
 /* Since 7.1; before, an iterator of one step. */
 struct task_struct *scx_bpf_dsq_peek___v1(__u64 dsq_id) __ksym __weak;
 
+/* The kernel's own state of each CPU. */
+extern const struct rq runqueues __ksym __weak;
+
+/* Whether a task of a stronger class runs on a CPU: real-time, deadline or the kernel's stopper. */
+static __always_inline bool stronger_runs(__s32 cpu)
+{
+	const struct task_struct *current;
+	const struct rq *rq;
+
+	if (!bpf_ksym_exists(&runqueues))
+		return false;
+	rq = bpf_per_cpu_ptr(&runqueues, cpu);
+	current = rq ? rq->curr : NULL;
+	return current && current->prio < MAX_RT_PRIO;
+}
+
 /* Since 6.14. */
 __u64 scx_bpf_now___v1(void) __ksym __weak;
 

@@ -40,6 +40,7 @@ enum {
 };
 
 #define PF_KTHREAD 0x00200000
+#define MAX_RT_PRIO 100
 #define CLOCK_MONOTONIC 1
 #define ENOMEM 12
 
@@ -95,6 +96,7 @@ struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
+	int prio;
 	int nr_cpus_allowed;
 	unsigned short migration_disabled;
 	const cpumask_t *cpus_ptr;
@@ -104,6 +106,10 @@ struct task_struct {
 	struct task_group *sched_task_group;
 	struct sched_ext_entity scx;
 	char comm[16];
+};
+
+struct rq {
+	struct task_struct *curr;
 };
 
 struct linux_binprm;

@@ -37,6 +37,12 @@ static __always_inline bool claim(struct task_struct *p, struct gth_task *t, __s
 	theirs = c->rank;
 	if (theirs <= mine)
 		return false;
+	/*
+	 * Nobody of ours runs there. The kernel does not say when a stronger class takes an idle CPU, nor when the running
+	 * task itself becomes one of that class; what we put there would wait for as long as that one runs.
+	 */
+	if (!c->picked_at && stronger_runs(cpu))
+		return false;
 	left = floor_left(c, now);
 	slice = t->granted_ns;
 	if (left < slice && order_waits(cpu)) {

@@ -124,7 +124,7 @@ void BPF_PROG(gthulhu_enqueue, struct task_struct *p, __u64 flags)
 SEC("struct_ops/gthulhu_dispatch")
 void BPF_PROG(gthulhu_dispatch, __s32 cpu, struct task_struct *prev)
 {
-	struct gth_cpu *c = this_cpu();
+	struct gth_cpu *c = cpu_of(cpu);
 	__u64 now = clock();
 	bool boosted = scx_bpf_dsq_nr_queued(DSQ_BOOST) > 0, floor;
 	struct heads heads;
@@ -183,7 +183,7 @@ SEC("struct_ops/gthulhu_running")
 void BPF_PROG(gthulhu_running, struct task_struct *p)
 {
 	struct gth_task *t = task_of(p);
-	struct gth_cpu *c = this_cpu();
+	struct gth_cpu *c = cpu_of_running(p);
 	__u64 now = clock();
 
 	if (!t || !c)
@@ -205,7 +205,7 @@ SEC("struct_ops/gthulhu_stopping")
 void BPF_PROG(gthulhu_stopping, struct task_struct *p, bool runnable)
 {
 	struct gth_task *t = task_of(p);
-	struct gth_cpu *c = this_cpu();
+	struct gth_cpu *c = cpu_of_running(p);
 	__u64 now = clock();
 
 	if (!t || !c)

@@ -76,6 +76,15 @@ static __always_inline struct gth_cpu *cpu_of(__s32 cpu)
 	return bpf_map_lookup_percpu_elem(&cpu_ctx, &zero, cpu);
 }
 
+/*
+ * The CPU that a task runs on. It need not be this one: a running task that is given another class, weight or set of
+ * CPUs stops and runs again by the hand of whoever does that, on that one's CPU.
+ */
+static __always_inline struct gth_cpu *cpu_of_running(const struct task_struct *p)
+{
+	return cpu_of(scx_bpf_task_cpu(p));
+}
+
 static __always_inline void count(enum gth_counter which)
 {
 	__u32 zero = 0;
