@@ -35,7 +35,7 @@ const READERS: [(&str, &str, &str, &[&str]); 6] = [
         &[
             r#"{"priority":"1"}"#,
             r#"{"priority":1.5}"#,
-            r#"{"priority":1e3}"#,
+            r#"{"priority":1e-3}"#,
             r#"{"priority":9223372036854775808}"#,
             r#"{"priority":-9223372036854775809}"#,
             r#"{"priority":[]}"#,
