@@ -22,6 +22,9 @@ use tempfile::TempDir;
 
 const PAGE: usize = 4096;
 const HEADER: usize = 320;
+/// The byte whose lowest bit says which of the two newest commits holds. Flipped, it is the file of a crash in the middle of
+/// the last commit, bit for bit: the store opens with the one before, and nothing in the file could tell.
+const CURRENT: usize = 9;
 
 struct File {
     bytes: Vec<u8>,
@@ -127,6 +130,7 @@ impl File {
                 _ => file[at % len..].fill(0),
             }
         }
+        file[CURRENT] = file[CURRENT] & !1 | self.bytes[CURRENT] & 1;
         file
     }
 }
