@@ -11,4 +11,4 @@ fuzz:    ; @tools/need.sh test && tools/fuzz.sh $${FUZZ_SECONDS:-60} # every fuz
 defects: ; @tools/need.sh test && tools/defects.sh # every planted defect must be caught by the test it names
 bench:   ; @tools/need.sh build && cargo build --release -q -p gthulhu-benches -p gthulhu-dm && target/release/ratio # every goal of speed against its rival, in turns; minutes
 vm:      ; @tools/need.sh vm && gthulhu-scx/vm/run.sh $(VM) . '$(subst ','\'',$(value CMD))' # CMD='...' as root in a VM whose kernel has sched_ext; VM='--kernel 7.3' and other options: gthulhu-scx/vm/run.sh
-bench-sched: ; @tools/need.sh bench-sched && gthulhu-scx/vm/bench.sh $(ROWS) # the scheduler against the kernel's own, in a VM whose clock counts instructions: a quarter of an hour
+bench-sched: ; @tools/need.sh bench-sched && gthulhu-scx/vm/bench.sh $(ROWS) # the scheduler against the kernel's own, in a VM whose clock counts instructions: up to an hour

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # bench.sh [ROW...]: builds what is needed, in release mode, and runs bench-sched in a VM whose clock counts instructions.
-# All rows take about a quarter of an hour; `bench-sched --help` names them and the options, which may be given here too.
+# All rows take up to an hour, by what else the machine does; `bench-sched --help` names them and the options, which may be given here too.
 #
 # GTHULHU_SCX_KERNELS: the kernel, as run.sh --kernel takes it.
 set -euo pipefail
