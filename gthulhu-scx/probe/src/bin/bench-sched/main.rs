@@ -6,6 +6,7 @@ mod goals;
 mod load;
 mod machine;
 mod process;
+mod row;
 mod rows;
 mod scheduler;
 
@@ -17,6 +18,7 @@ use clap::Parser;
 
 use crate::goals::Verdict;
 use crate::machine::{Machine, Programs};
+use crate::row::Row;
 use crate::rows::{Bench, Lengths};
 
 /// Measure schedulers against each other; inside the benchmark's virtual machine only
@@ -46,15 +48,12 @@ struct Cli {
     /// How often the scheduler's process is killed
     #[arg(long, default_value_t = 20, value_name = "N")]
     kills: u32,
+    /// Only see whether the arguments are right, and measure nothing
+    #[arg(long)]
+    check: bool,
     /// Rows to measure beside the controls: none, prio-N, share-N, stopped, killed, or controls for no other; all by default
-    rows: Vec<String>,
+    rows: Vec<Row>,
 }
-
-/// Every row but the controls, which always run first.
-const ROWS: [&str; 12] = [
-    "none", "prio-1", "prio-5", "prio-9", "prio-10", "prio-20", "share-1", "share-2", "share-3", "share-4",
-    "stopped", "killed",
-];
 
 fn main() -> ExitCode {
     let mut out = io::stdout();
@@ -69,6 +68,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, out: &mut impl Write) -> io::Result<Verdict> {
+    if cli.check {
+        return Ok(Verdict::Met);
+    }
     let machine = Machine::prepare(&Programs {
         scheduler: &cli.scheduler,
         probe: &cli.probe,
@@ -84,9 +86,9 @@ fn run(cli: Cli, out: &mut impl Write) -> io::Result<Verdict> {
         Lengths { latency: cli.seconds, share: cli.share_seconds, stop: cli.stop_seconds, kills: cli.kills };
     let mut bench = Bench::new(machine, lengths, out);
     bench.controls()?;
-    let names = if cli.rows.is_empty() { ROWS.map(str::to_owned).to_vec() } else { cli.rows };
-    for name in &names {
-        bench.row(name)?;
+    let rows = if cli.rows.is_empty() { row::ALL.to_vec() } else { cli.rows };
+    for row in rows {
+        bench.row(row)?;
     }
     Ok(bench.verdict())
 }

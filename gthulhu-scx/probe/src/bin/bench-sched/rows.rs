@@ -12,6 +12,7 @@ use crate::decision_maker::DecisionMaker;
 use crate::goals::{Goal, Goals, Verdict};
 use crate::load::{Class, Hogs, Pulse, probe};
 use crate::machine::{HOGS, Machine, alarms};
+use crate::row::Row;
 use crate::scheduler::Scheduler;
 
 /// Tasks without a strategy beside the hogs of priority.
@@ -59,18 +60,17 @@ impl<'a, W: Write> Bench<'a, W> {
         self.beside("eevdf-one", Class::Normal, &crowd).map(drop)
     }
 
-    /// Measures the row of this name.
-    pub(crate) fn row(&mut self, name: &str) -> io::Result<()> {
-        let number = name.rsplit('-').next().and_then(|digits| digits.parse::<u32>().ok());
-        match (name.split('-').next(), number) {
-            (Some("none"), _) => self.governed(name, None),
-            (Some("prio"), Some(priority)) => self.governed(name, Some(priority)),
-            (Some("share"), Some(hogs)) => self.share(name, hogs),
-            (Some("stopped"), _) => self.stopped(),
-            (Some("killed"), _) => self.killed(),
+    /// Measures the row.
+    pub(crate) fn row(&mut self, row: Row) -> io::Result<()> {
+        let name = row.to_string();
+        match row {
             // They have run.
-            (Some("controls"), _) => Ok(()),
-            _ => Err(io::Error::other(format!("no row is named {name}"))),
+            Row::Controls => Ok(()),
+            Row::None => self.governed(&name, None),
+            Row::Priority(priority) => self.governed(&name, Some(priority)),
+            Row::Share(hogs) => self.share(&name, hogs),
+            Row::Stopped => self.stopped(),
+            Row::Killed => self.killed(),
         }
     }
 
