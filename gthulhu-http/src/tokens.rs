@@ -59,7 +59,7 @@ pub enum TokenError {
 /// Makes tokens with one private key.
 pub struct Signer {
     key: EncodingKey,
-    kid: Option<String>,
+    header: Header,
 }
 
 /// Checks tokens against one public key.
@@ -70,19 +70,18 @@ impl Signer {
     /// A signer with this key.
     pub fn new(key: &PrivateKey) -> Signer {
         provider::install();
-        Signer { key: EncodingKey::from_rsa_der(key.pkcs1_der()), kid: None }
+        Signer { key: EncodingKey::from_rsa_der(key.pkcs1_der()), header: Header::new(Algorithm::RS256) }
     }
 
     /// A signer with this key, whose tokens name it in `kid`: for a [`KeySet`].
     pub fn named(key: &PrivateKey) -> Signer {
-        Signer { kid: Some(key.public().kid()), ..Signer::new(key) }
+        Signer { header: naming(key.public().kid()), ..Signer::new(key) }
     }
 
     /// A token with header `{"typ":"JWT","alg":"RS256"}` and these claims, which should hold `exp`, `nbf`, `iat`
     /// (unix seconds), `iss` and `sub`: a [`Verifier`] wants them.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, TokenError> {
-        let header = Header { kid: self.kid.clone(), ..Header::new(Algorithm::RS256) };
-        jsonwebtoken::encode(&header, claims, &self.key).map_err(|_| TokenError::Sign)
+        jsonwebtoken::encode(&self.header, claims, &self.key).map_err(|_| TokenError::Sign)
     }
 }
 
@@ -105,27 +104,23 @@ impl Verifier {
         &self,
         token: &str,
     ) -> Result<(C, RangeInclusive<u64>), TokenError> {
-        self.verify_headed(token, &header(token)?, jsonwebtoken::get_current_timestamp())
+        header(token)?;
+        self.verify_headed(token, jsonwebtoken::get_current_timestamp())
     }
 
-    /// The same, for a token whose header was read already, at a time in Unix seconds.
+    /// The same, for a token whose header was found good, at a time in Unix seconds.
     ///
     /// Each part is read once, by the library; its own way to do all in one reads headers twice and claims three times.
     fn verify_headed<C: DeserializeOwned>(
         &self,
         token: &str,
-        header: &Header,
         now: u64,
     ) -> Result<(C, RangeInclusive<u64>), TokenError> {
-        if header.alg != Algorithm::RS256 {
-            return Err(TokenError::Algorithm);
-        }
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let good = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &self.0, Algorithm::RS256);
         if !good.map_err(|error| refusal(error.kind()))? {
             return Err(TokenError::Signature);
         }
-        check_header(header)?;
         // Only here, after its signature, is what the token says looked at.
         let read: claims::Read<C> =
             jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|error| refusal(error.kind()))?;
@@ -140,19 +135,28 @@ impl Verifier {
     }
 }
 
-/// What a token says of itself before anything is known of it.
+/// The header of our tokens that name their key.
+fn naming(kid: String) -> Header {
+    Header { kid: Some(kid), ..Header::new(Algorithm::RS256) }
+}
+
+/// What a token says of itself before anything is known of it: RS256, and nothing that is beyond us.
+///
+/// A token of another type is none of ours, and neither is one that demands what we do not know. Keys and their
+/// addresses in a header are never looked at: whoever makes a token does not choose the key that judges it.
 fn header(token: &str) -> Result<Header, TokenError> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(TokenError::Malformed);
     }
-    jsonwebtoken::decode_header(token).map_err(|error| refusal(error.kind()))
-}
-
-/// A token of another type is none of ours, and neither is one that demands what we do not know. Keys and their
-/// addresses in a header are never looked at: whoever makes a token does not choose the key that judges it.
-fn check_header(header: &Header) -> Result<(), TokenError> {
+    let header = jsonwebtoken::decode_header(token).map_err(|error| refusal(error.kind()))?;
     let other = header.typ.as_ref().is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT"));
-    if other || header.crit.is_some() { Err(TokenError::Malformed) } else { Ok(()) }
+    if header.alg != Algorithm::RS256 {
+        Err(TokenError::Algorithm)
+    } else if other || header.crit.is_some() {
+        Err(TokenError::Malformed)
+    } else {
+        Ok(header)
+    }
 }
 
 fn refusal(kind: &ErrorKind) -> TokenError {

@@ -8,14 +8,22 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::remembered::Fingerprint;
-use super::{MAX_TOKEN_BYTES, RememberingVerifier, Signer, TokenError, Verifier, header};
+use super::{MAX_TOKEN_BYTES, RememberingVerifier, Signer, TokenError, Verifier, header, naming};
 use crate::keys::{PrivateKey, PublicKey};
 
 /// The keys of one issuer at one moment. Never changed: another set is another value, which remembers nothing of this.
 pub struct KeySet<C> {
     signer: Signer,
-    verifiers: Vec<(String, RememberingVerifier<C>)>,
+    keys: Vec<Key<C>>,
     jwks: String,
+}
+
+/// One key that judges tokens.
+struct Key<C> {
+    kid: String,
+    /// How tokens begin that our own signer made with it, to the first dot and with it.
+    beginning: String,
+    verifier: RememberingVerifier<C>,
 }
 
 /// A key as JSON (RFC 7517), its members in the order in which its name is computed from them.
@@ -45,10 +53,9 @@ impl<C: DeserializeOwned> KeySet<C> {
                 keys.push(other);
             }
         }
-        let verifier = |key: &PublicKey| (key.kid(), RememberingVerifier::new(Verifier::new(key)));
         Self {
             signer: Signer::named(signing),
-            verifiers: keys.iter().map(|key| verifier(key)).collect(),
+            keys: keys.iter().map(|key| Key::new(key)).collect(),
             jwks: jwks(&keys),
         }
     }
@@ -65,24 +72,42 @@ impl<C: DeserializeOwned> KeySet<C> {
         }
         let (fingerprint, now) = (Fingerprint::of(token), jsonwebtoken::get_current_timestamp());
         // Only the verifier of the key that a token names has ever seen it.
-        if let Some(claims) = self.verifiers.iter().find_map(|(_, known)| known.remembered(&fingerprint, now))
-        {
-            return Ok(claims);
+        let remembered = |key: &Key<C>| key.verifier.remembered(&fingerprint, now);
+        match self.keys.iter().find_map(remembered) {
+            Some(claims) => Ok(claims),
+            None => self.named_by(token)?.learn(fingerprint, token, now),
         }
-        let header = header(token)?;
-        let named = |(kid, _): &&(String, _)| header.kid.as_ref() == Some(kid);
-        let (_, verifier) = self.verifiers.iter().find(named).ok_or(TokenError::UnknownKey)?;
-        verifier.learn(fingerprint, token, &header, now)
+    }
+
+    /// What judges a token: the key that its header names. A header that our own signer wrote is known by its bytes;
+    /// only others, which are as good, have to be read.
+    fn named_by(&self, token: &str) -> Result<&RememberingVerifier<C>, TokenError> {
+        let key = match self.keys.iter().find(|key| token.starts_with(&key.beginning)) {
+            Some(key) => key,
+            None => {
+                let kid = header(token)?.kid.ok_or(TokenError::UnknownKey)?;
+                self.keys.iter().find(|key| key.kid == kid).ok_or(TokenError::UnknownKey)?
+            }
+        };
+        Ok(&key.verifier)
     }
 
     /// The names of the keys; the first one signs.
     pub fn kids(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.verifiers.iter().map(|(kid, _)| kid.as_str())
+        self.keys.iter().map(|key| key.kid.as_str())
     }
 
     /// The keys as a JWK set (RFC 7517), for others who read our tokens.
     pub fn jwks(&self) -> &str {
         &self.jwks
+    }
+}
+
+impl<C: DeserializeOwned> Key<C> {
+    fn new(key: &PublicKey) -> Self {
+        let kid = key.kid();
+        let beginning = base64url(written(&naming(kid.clone())).as_bytes()) + ".";
+        Self { kid, beginning, verifier: RememberingVerifier::new(Verifier::new(key)) }
     }
 }
 
@@ -107,7 +132,7 @@ fn jwks(keys: &[&PublicKey]) -> String {
     text + "]}"
 }
 
-fn written(json: &Jwk<'_>) -> String {
+fn written(json: &impl Serialize) -> String {
     serde_json::to_string(json).expect("texts under text keys always have a JSON form")
 }
 
@@ -186,6 +211,20 @@ gwIDAQAB
         for kid in &kids {
             assert!(both.jwks().contains(kid));
         }
+    }
+
+    #[test]
+    fn a_header_of_our_own_is_known_by_its_bytes_and_another_is_read() {
+        let set = set(0, &[]);
+        let token = set.sign(&claims("u1")).unwrap();
+        assert!(token.starts_with(&set.keys[0].beginning), "ours need no reading");
+        let other = json!({ "alg": "RS256", "kid": set.keys[0].kid }).to_string();
+        let part = token.split('.').nth(1).unwrap();
+        let message = format!("{}.{part}", base64url(other.as_bytes()));
+        let key = jsonwebtoken::EncodingKey::from_rsa_der(sample(0).pkcs1_der());
+        let algorithm = jsonwebtoken::Algorithm::RS256;
+        let proof = jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).unwrap();
+        assert_eq!(set.verify(&format!("{message}.{proof}")).unwrap()["uid"], "u1");
     }
 
     #[test]

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jsonwebtoken::Header;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use serde::de::DeserializeOwned;
 
@@ -57,19 +56,21 @@ impl<C: DeserializeOwned> RememberingVerifier<C> {
         let fingerprint = Fingerprint::of(token);
         match self.remembered(&fingerprint, now) {
             Some(claims) => Ok(claims),
-            None => self.learn(fingerprint, token, &header(token)?, now),
+            None => {
+                header(token)?;
+                self.learn(fingerprint, token, now)
+            }
         }
     }
 
-    /// Verifies a token that is not remembered, and remembers it.
+    /// Verifies a token that is not remembered, whose header was found good, and remembers it.
     pub(super) fn learn(
         &self,
         fingerprint: Fingerprint,
         token: &str,
-        header: &Header,
         now: u64,
     ) -> Result<Arc<C>, TokenError> {
-        let (claims, good) = self.verifier.verify_headed::<C>(token, header, now)?;
+        let (claims, good) = self.verifier.verify_headed::<C>(token, now)?;
         let claims = Arc::new(claims);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= TOKENS_MAX {
