@@ -73,23 +73,21 @@ impl<C: DeserializeOwned> KeySet<C> {
         let (fingerprint, now) = (Fingerprint::of(token), jsonwebtoken::get_current_timestamp());
         // Only the verifier of the key that a token names has ever seen it.
         let remembered = |key: &Key<C>| key.verifier.remembered(&fingerprint, now);
-        match self.keys.iter().find_map(remembered) {
-            Some(claims) => Ok(claims),
-            None => self.named_by(token)?.learn(fingerprint, token, now),
+        if let Some(claims) = self.keys.iter().find_map(remembered) {
+            return Ok(claims);
         }
+        self.named_by(token)?.learn(fingerprint, token, now)
     }
 
     /// What judges a token: the key that its header names. A header that our own signer wrote is known by its bytes;
     /// only others, which are as good, have to be read.
     fn named_by(&self, token: &str) -> Result<&RememberingVerifier<C>, TokenError> {
-        let key = match self.keys.iter().find(|key| token.starts_with(&key.beginning)) {
-            Some(key) => key,
-            None => {
-                let kid = header(token)?.kid.ok_or(TokenError::UnknownKey)?;
-                self.keys.iter().find(|key| key.kid == kid).ok_or(TokenError::UnknownKey)?
-            }
-        };
-        Ok(&key.verifier)
+        let mut keys = self.keys.iter();
+        if let Some(key) = keys.clone().find(|key| token.starts_with(&key.beginning)) {
+            return Ok(&key.verifier);
+        }
+        let kid = header(token)?.kid.ok_or(TokenError::UnknownKey)?;
+        keys.find(|key| key.kid == kid).map(|key| &key.verifier).ok_or(TokenError::UnknownKey)
     }
 
     /// The names of the keys; the first one signs.

@@ -54,13 +54,11 @@ impl<C: DeserializeOwned> RememberingVerifier<C> {
             return Err(TokenError::Malformed);
         }
         let fingerprint = Fingerprint::of(token);
-        match self.remembered(&fingerprint, now) {
-            Some(claims) => Ok(claims),
-            None => {
-                header(token)?;
-                self.learn(fingerprint, token, now)
-            }
+        if let Some(claims) = self.remembered(&fingerprint, now) {
+            return Ok(claims);
         }
+        header(token)?;
+        self.learn(fingerprint, token, now)
     }
 
     /// Verifies a token that is not remembered, whose header was found good, and remembers it.
