@@ -42,7 +42,7 @@ fn cases() -> Vec<(String, bool)> {
 fn exists(name: &str) -> bool {
     match name.split_once(": ") {
         Some(("bench-sched", row)) => {
-            text_of("gthulhu-scx/probe/src/bin/bench-sched/main.rs").contains(&format!("\"{row}\""))
+            text_of("gthulhu-scx/probe/src/bin/bench-sched/row.rs").contains(&format!("\"{row}\""))
         }
         Some((file, test)) => text_of(file).contains(&format!("fn {test}(")),
         None => cases().iter().any(|(case, _)| case == name),

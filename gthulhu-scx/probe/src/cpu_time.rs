@@ -14,13 +14,17 @@ pub fn own_thread() -> u64 {
 
 /// CPU time of all threads that a process has now; 0 if it is gone. Threads that have ended do not count.
 pub fn of_process(pid: u32) -> u64 {
-    let tasks = format!("/proc/{pid}/task");
-    let Ok(tasks) = fs::read_dir(Path::new(&tasks)) else { return 0 };
+    of_threads(pid).iter().sum()
+}
+
+/// CPU time of each thread that a process has now, the oldest first; none if it is gone.
+pub fn of_threads(pid: u32) -> Vec<u64> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     let of_task = |dir: &Path| {
         let text = fs::read_to_string(dir.join("schedstat")).ok()?;
         text.split(' ').next()?.parse::<u64>().ok()
     };
-    tasks.flatten().filter_map(|task| of_task(&task.path())).sum()
+    tasks.flatten().filter_map(|task| of_task(&task.path())).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Threads that never sleep, and how much they got done.
 
 use std::hint::black_box;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 use std::thread::{self, JoinHandle};
 
 use serde::{Deserialize, Serialize};
@@ -30,14 +30,24 @@ pub struct Hog {
 
 impl Hog {
     /// Starts this many threads, at least one.
+    ///
+    /// They compute only when all have been made: whoever makes threads beside those that compute already has to wait for
+    /// all of them again and again, and a thousand would take a thousand times a thousand turns.
     pub fn start(threads: usize) -> Hog {
         let stop = Arc::new(AtomicBool::new(false));
-        let begun = clock::now();
+        // Readers of a lock are let in by one call, and none waits for another.
+        let gate = Arc::new(RwLock::new(()));
+        let closed = gate.write();
         let spinner = || {
-            let stop = Arc::clone(&stop);
-            thread::spawn(move || spin(&stop))
+            let (gate, stop) = (Arc::clone(&gate), Arc::clone(&stop));
+            thread::spawn(move || {
+                drop(gate.read());
+                spin(&stop)
+            })
         };
         let threads = (0..threads.max(1)).map(|_| spinner()).collect();
+        let begun = clock::now();
+        drop(closed);
         Hog { stop, begun, threads }
     }
 

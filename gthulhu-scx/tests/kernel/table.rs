@@ -64,7 +64,7 @@ pub(crate) const CASES: &[Case] = &[
     case("strong_hogs", storms::strong_hogs).only_long(),
     case("strategy_storm", storms::strategy_storm).only_long(),
     case("ring_full", storms::ring_full).only_long(),
-    case("thousands_runnable", storms::thousands_runnable).only_long(),
+    case("many_runnable", storms::many_runnable).only_long(),
     case("verifier", refusals::verifier),
     case("no_capability", refusals::no_capability),
     case("capabilities", capabilities::capabilities).only_long(),

@@ -4,9 +4,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use gthulhu_probe::cpu_time;
 use gthulhu_probe::hog::Report;
 use gthulhu_probe::samples::Summary;
+use gthulhu_probe::{clock, cpu_time};
+
+const STEP: u64 = 20_000_000;
 
 /// How the probe itself is scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,26 @@ impl Hogs {
             hogs.0.push(command.spawn()?);
         }
         Ok(hogs)
+    }
+
+    /// Starts a single one with so many threads. All of them are there when this returns.
+    pub(crate) fn crowd(probe: &Path, cgroup: &Path, threads: u32) -> io::Result<Hogs> {
+        let mut command = Command::new(probe);
+        command.arg("--cgroup").arg(cgroup).args(["hog", "--threads"]).arg(threads.to_string());
+        let mut crowd = Hogs(vec![command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?]);
+        while crowd.thread_times().len() < threads as usize {
+            if let Some(status) = crowd.0[0].try_wait()? {
+                return Err(io::Error::other(format!("a hog of {threads} threads ended with {status}")));
+            }
+            clock::sleep(STEP);
+        }
+        Ok(crowd)
+    }
+
+    /// CPU time that each thread that computes has had until now, in nanoseconds.
+    pub(crate) fn thread_times(&self) -> Vec<u64> {
+        // The first thread of each only waits for the end.
+        self.0.iter().flat_map(|hog| cpu_time::of_threads(hog.id()).into_iter().skip(1)).collect()
     }
 
     /// CPU time that each has had until now, in nanoseconds.

@@ -22,6 +22,9 @@ const STRONGEST: u32 = 1;
 /// The weakest priority of the latency class.
 const WEAKEST: u32 = 9;
 
+/// Guest seconds beside a crowd: more than the half minute for which the kernel lets a task wait.
+const CROWD_SECONDS: u32 = 40;
+
 /// Guest seconds, and how often.
 pub(crate) struct Lengths {
     /// Of a latency row.
@@ -69,6 +72,7 @@ impl<'a, W: Write> Bench<'a, W> {
             Row::None => self.governed(&name, None),
             Row::Priority(priority) => self.governed(&name, Some(priority)),
             Row::Share(hogs) => self.share(&name, hogs),
+            Row::Crowd(tasks) => self.crowd(&name, tasks),
             Row::Stopped => self.stopped(),
             Row::Killed => self.killed(),
         }
@@ -131,6 +135,26 @@ impl<'a, W: Write> Bench<'a, W> {
         writeln!(self.out, "  {name:<10} priority {STRONGEST}: {strong}  normal: {normal} %")?;
         let together = percent(&normal_ns.iter().sum());
         self.goals.judge(&format!("{name}-normal-percent"), together, Goal::AtLeast(20.0), self.out)
+    }
+
+    /// More tasks than can have a turn each within a second, for longer than the kernel waits for any of them.
+    fn crowd(&mut self, name: &str, count: u32) -> io::Result<()> {
+        let (program, pod) = (self.machine.probe(), self.machine.cgroup("pod"));
+        let mut scheduler = Scheduler::start(&self.machine, slice::from_ref(&pod), WEAKEST)?;
+        let crowd = Hogs::crowd(&program, &self.machine.cgroup("crowd"), count)?;
+        let before = crowd.thread_times();
+        let summary = probe(&program, &pod, CROWD_SECONDS, Class::Normal)?;
+        let after = crowd.thread_times();
+        self.attached(name, &mut scheduler)?;
+        drop(crowd);
+        scheduler.end(Signal::TERM)?;
+
+        let gains: Vec<u64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
+        let milliseconds = |ns: Option<&u64>| ns.map_or(0, |ns| ns / 1_000_000);
+        let (least, most) = (milliseconds(gains.iter().min()), milliseconds(gains.iter().max()));
+        writeln!(self.out, "  {name:<10} {summary}  each task {least} to {most} ms")?;
+        let unserved = u32::try_from(gains.iter().filter(|ns| **ns == 0).count()).unwrap_or(u32::MAX);
+        self.goals.judge(&format!("{name}-unserved"), f64::from(unserved), Goal::AtMost(0.0), self.out)
     }
 
     /// The decision maker and the scheduler that it feeds are stopped under load: nobody may notice.
