@@ -2,9 +2,9 @@
 //!
 //! All decision makers of a cluster share one RSA key. Whoever holds its private half makes tokens himself, as our
 //! manager does. Older clients ask for one by showing the *public* half; since that proves nothing, it is taken from
-//! this machine only unless the configuration says otherwise.
+//! this machine, and from whoever has proven by a certificate that he is the manager, unless the configuration says otherwise.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use gthulhu_http::{
     call::{Bearer, Head},
@@ -83,7 +83,7 @@ impl Tokens {
     }
 
     /// Exchanges the public half of the key for a token.
-    pub fn exchange(&self, request: &TokenRequest, peer: IpAddr) -> Result<TokenReply, HttpError> {
+    pub fn exchange(&self, request: &TokenRequest, head: &Head) -> Result<TokenReply, HttpError> {
         // The trailing space is part of what clients know.
         let refused = || HttpError::unauthorized("Public key verification failed ");
         if request.client_id.len() > CLIENT_ID_MAX {
@@ -93,7 +93,9 @@ impl Tokens {
         if shown != self.public {
             return Err(refused());
         }
-        if self.public_key_from == PublicKeyFrom::Loopback && !peer.to_canonical().is_loopback() {
+        let peer = head.peer.ip();
+        let trusted = head.identity.is_some() || peer.to_canonical().is_loopback();
+        if self.public_key_from == PublicKeyFrom::Loopback && !trusted {
             // The caller did nothing wrong that he could see; the operator of a manager written in Go must.
             tracing::warn!(
                 %peer,
@@ -150,6 +152,10 @@ impl<A: AsRef<Tokens>> Policy<A> for WithToken {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use http::HeaderMap;
+
     use super::*;
 
     const NEAR: [&str; 3] = ["127.0.0.1", "::1", "::ffff:127.0.0.1"];
@@ -160,7 +166,9 @@ mod tests {
     }
 
     fn exchange(tokens: &Tokens, request: &TokenRequest, peer: &str) -> Result<TokenReply, String> {
-        tokens.exchange(request, peer.parse().unwrap()).map_err(|error| error.message().to_owned())
+        let peer = SocketAddr::new(peer.parse().unwrap(), 1);
+        let head = Head::new(http::Method::POST, "/".parse().unwrap(), HeaderMap::new(), peer);
+        tokens.exchange(request, &head).map_err(|error| error.message().to_owned())
     }
 
     #[test]

@@ -61,9 +61,7 @@ impl Configuration for Config {
         let mut found = self.wrong();
         found.extend(key::load(&self.token).err());
         if self.mtls.enable {
-            found.push(Finding::unserved("mtls.enable", "must be false: this build has no TLS listener"));
-            let Mtls { cert_pem, key_pem, ca_pem, .. } = &self.mtls;
-            found.extend(rules::mutual_tls("mtls", cert_pem.reveal(), key_pem.reveal(), ca_pem.reveal()));
+            found.extend(self.mtls.source().examine());
         }
         if self.token.allow_public_key == PublicKeyFrom::Any {
             found.push(Finding::warning(
@@ -82,6 +80,9 @@ impl Config {
         let hours = &self.token.token_duration_hr;
         let rows = [
             rules::address("server.host", &self.server.host),
+            (!self.server.probe_host.is_empty())
+                .then(|| rules::address("server.probe_host", &self.server.probe_host))
+                .flatten(),
             rules::log_level("logging.level", &self.logging.level),
             (!TOKEN_HOURS.contains(hours)).then(|| {
                 let rule = format!("must be {} to {}", TOKEN_HOURS.start(), TOKEN_HOURS.end());
@@ -117,6 +118,11 @@ impl Config {
             ),
             (!token.enable, "token.enable", "has no effect: tokens are always required"),
             (both, "token.rsa_private_key_path", "is not read: token.rsa_private_key_pem is set"),
+            (
+                !self.server.probe_host.is_empty() && !self.mtls.enable,
+                "server.probe_host",
+                "has no effect while mtls.enable is false: the probes are on server.host",
+            ),
             (!self.mtls.server_name.is_empty(), "mtls.server_name", "has no effect in the decision maker"),
             (
                 daemon.endpoint != default.daemon.endpoint,
@@ -161,8 +167,9 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_by_its_key() {
         type Edit = fn(&mut Config);
-        let rows: [(&str, Edit); 11] = [
+        let rows: [(&str, Edit); 12] = [
             ("server.host", |c| c.server.host = "8080".into()),
+            ("server.probe_host", |c| c.server.probe_host = "8081".into()),
             ("logging.level", |c| c.logging.level = "loud".into()),
             ("token.token_duration_hr", |c| c.token.token_duration_hr = 0),
             ("token.token_duration_hr", |c| c.token.token_duration_hr = 8761),
@@ -188,8 +195,8 @@ mod tests {
         assert!(!config.examine(&Origins::default()).iter().any(|finding| finding.key.starts_with("mtls")));
         config.mtls.enable = true;
         let found = config.examine(&Origins::default());
-        assert_eq!(of(&found, Level::Unserved), ["mtls.enable", "mtls.cert_pem"]);
-        assert!(of(&found, Level::Wrong).ends_with(&["mtls.key_pem", "mtls.ca_pem"]));
+        assert_eq!(of(&found, Level::Unserved), ["mtls.cert_pem"]);
+        assert!(of(&found, Level::Wrong).ends_with(&["mtls.key_pem", "mtls.ca_path"]));
     }
 
     #[test]
@@ -200,6 +207,7 @@ mod tests {
             c.token.rsa_private_key_pem = "...".into();
             c.token.rsa_private_key_path = "/key.pem".into();
             c.token.allow_public_key = PublicKeyFrom::Any;
+            c.server.probe_host = ":8081".to_owned();
             c.mtls.server_name = "localhost".to_owned();
             c.daemon.timeout_sec = 9;
         });
@@ -208,6 +216,7 @@ mod tests {
             "logging.path",
             "token.enable",
             "token.rsa_private_key_path",
+            "server.probe_host",
             "mtls.server_name",
             "daemon.timeout_sec",
         ];

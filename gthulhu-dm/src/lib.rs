@@ -9,16 +9,14 @@
 //!
 //! [`serve`] is the life of the process, in order. The rest, by question: which push may replace the set held
 //! ([`fence`]), what survives a restart ([`state`]), who may call ([`auth`]), what can be set ([`config`]), what the
-//! routes are ([`api`]), who owns the intents at run time ([`node`]), what the node's scheduler is told and tells ([`feed`]).
+//! routes are ([`api`]), where it listens (`listen`), who owns the intents at run time ([`node`]), what the node's scheduler is told and tells ([`feed`]).
 
 use std::{path::Path, sync::Arc};
 
 use gthulhu_http::{
     exit::{self, Exit},
-    limits::Limits as ServerLimits,
     logs,
     router::Router,
-    server::{self, BindError},
     settings::{self, FileArgs},
     shutdown,
 };
@@ -30,6 +28,7 @@ pub mod config;
 pub mod feed;
 pub mod fence;
 pub mod identity;
+mod listen;
 pub mod metrics;
 pub mod node;
 mod source;
@@ -40,6 +39,7 @@ use auth::Tokens;
 use config::Config;
 use feed::Feed;
 use identity::Identity;
+use listen::Listening;
 use metrics::Metrics;
 use node::Node;
 use state::{Found, State, StateError, StateFile};
@@ -65,12 +65,9 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
     let (node, ended) = Node::start(engine, file, state, metrics.clone(), options)
         .map_err(|error| Exit::new(exit::OS_ERROR, format!("cannot start the node's thread: {error}")))?;
 
-    let router = Router::new(api::routes()).map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
-    let listener = server::bind(&config.server.host).map_err(|error| {
-        let wrong = matches!(error, BindError::Address { .. });
-        Exit::new(if wrong { exit::CONFIG } else { exit::UNAVAILABLE }, format!("server.host: {error}"))
-    })?;
-    let address = listener.local_addr().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
+    let table = |routes| Router::new(routes).map_err(|error| Exit::from_error(exit::SOFTWARE, &error));
+    let (router, probes) = (table(api::routes())?, table(api::probe_routes())?);
+    let listening = Listening::open(&config, &metrics)?;
     let shutdown = shutdown::on_signals().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
     let (feed, feeding) = Feed::start(config.feed.path(), node.held(), metrics.clone(), shutdown.clone());
     let app = App {
@@ -82,10 +79,10 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
         limits: Limits { accept_any_priority: config.limits.accept_any_priority },
         threads: config.strategies.threads,
     };
-    tracing::info!(%address, node = app.name, version = env!("CARGO_PKG_VERSION"), "the decision maker listens");
+    listening.announce(&config.server.host, &app.name)?;
 
     tokio::select! {
-        () = server::serve(listener, Arc::new(app), router, ServerLimits::default(), shutdown) => {}
+        () = listening.serve(Arc::new(app), router, probes, shutdown) => {}
         // A thread that ended by a panic cannot be trusted to start again with what it had in memory; a new process
         // starts from what is on disk.
         _ = ended => return Err(Exit::new(exit::SOFTWARE, "the node's thread has ended")),

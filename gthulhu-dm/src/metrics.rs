@@ -142,6 +142,11 @@ impl Metrics {
         self.scan_seconds.observe(took.as_secs_f64());
     }
 
+    /// Shows these series too.
+    pub fn add(&self, collectors: Vec<Box<dyn Collector>>) -> Result<(), Error> {
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
+    }
+
     /// What `/metrics` shows.
     pub fn registry(&self) -> &Registry {
         &self.registry

@@ -4,6 +4,7 @@ mod percent;
 mod request_id;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::HttpError;
 use crate::json;
+use crate::tls::Identity;
 
 pub use request_id::RequestId;
 
@@ -24,6 +26,8 @@ pub struct Head {
     pub headers: HeaderMap,
     /// The other end of the connection.
     pub peer: SocketAddr,
+    /// Who that is, proven by a certificate; none without TLS, or where nobody has to show one.
+    pub identity: Option<Arc<Identity>>,
     /// What ties log lines to this request.
     pub request_id: RequestId,
     uri: Uri,
@@ -47,7 +51,7 @@ impl Head {
     pub fn new(method: Method, uri: Uri, headers: HeaderMap, peer: SocketAddr) -> Head {
         let request_id = RequestId::of(&headers);
         let query = uri.query().map(percent::query).unwrap_or_default();
-        Head { method, headers, peer, request_id, uri, params: Vec::new(), query }
+        Head { method, headers, peer, identity: None, request_id, uri, params: Vec::new(), query }
     }
 
     /// The path as it was sent, still percent-encoded and without the query.

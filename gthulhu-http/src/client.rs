@@ -2,7 +2,8 @@
 //!
 //! A peer that hangs costs [`ClientOptions::total`] and one that never stops talking costs
 //! [`ClientOptions::max_response`]; neither can cost more. Redirects are not followed, nothing is retried once a
-//! request may have reached the peer, and a bearer token is in no log line and no error.
+//! request may have reached the peer, and a bearer token is in no log line and no error. A client with TLS speaks nothing else,
+//! and only to the node that is meant: see [`crate::tls`].
 
 mod fault;
 
@@ -17,12 +18,14 @@ use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use crate::tls::{ClientTls, Connector};
+
 pub use fault::{ClientError, ConnectFault};
 
 /// Limits of a [`Client`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientOptions {
-    /// Longest time to connect.
+    /// Longest time to connect; as long again for a handshake.
     pub connect: Duration,
     /// Longest time for a whole exchange: looking up the name, connecting, sending, and reading the last byte.
     pub total: Duration,
@@ -49,8 +52,12 @@ impl Default for ClientOptions {
 pub struct Request<'a> {
     /// The method.
     pub method: Method,
-    /// `http://host:port/path?query`
+    /// `http://host:port/path?query`, or `https://...` with TLS.
     pub url: String,
+    /// The node that must answer, if its certificate has an identity. Without TLS nothing is asked of anybody.
+    pub node: Option<&'a str>,
+    /// The name that its certificate must have if it has no identity; empty or none: that of the client's settings.
+    pub server_name: Option<&'a str>,
     /// Sent as `Authorization: Bearer …`.
     pub bearer: Option<&'a str>,
     /// A JSON document, sent with its content type.
@@ -71,26 +78,36 @@ pub struct Response {
 /// A client; clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Client {
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    pool: Pool<Connector, Full<Bytes>>,
     options: ClientOptions,
+    tls: Option<ClientTls>,
 }
 
 impl Client {
-    /// A client with these limits.
+    /// A client with these limits, without TLS.
     pub fn new(options: ClientOptions) -> Client {
+        Client::over(options, None)
+    }
+
+    /// A client with these limits that shows its certificate to whom it calls.
+    pub fn with_tls(options: ClientOptions, tls: ClientTls) -> Client {
+        Client::over(options, Some(tls))
+    }
+
+    fn over(options: ClientOptions, tls: Option<ClientTls>) -> Client {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(options.connect));
         connector.set_nodelay(true);
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(options.idle)
-            .build(connector);
-        Client { pool, options }
+            .build(Connector::new(connector, tls.clone(), options.connect));
+        Client { pool, options, tls }
     }
 
     /// Sends a request and reads the whole response. Any status is a response; see [`ClientError`] for the rest.
     pub async fn send(&self, request: Request<'_>) -> Result<Response, ClientError> {
-        let request = request.into_http()?;
+        let request = request.into_http(self.tls.as_ref())?;
         match tokio::time::timeout(self.options.total, self.exchange(request)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(ClientError::Timeout { limit: self.options.total }),
@@ -114,12 +131,19 @@ impl Client {
 impl<'a> Request<'a> {
     /// A GET.
     pub fn get(url: impl Into<String>) -> Request<'a> {
-        Request { method: Method::GET, url: url.into(), bearer: None, body: None }
+        Request {
+            method: Method::GET,
+            url: url.into(),
+            node: None,
+            server_name: None,
+            bearer: None,
+            body: None,
+        }
     }
 
     /// A request with a JSON body.
     pub fn with_body(method: Method, url: impl Into<String>, body: Vec<u8>) -> Request<'a> {
-        Request { method, url: url.into(), bearer: None, body: Some(body) }
+        Request { method, body: Some(body), ..Request::get(url) }
     }
 
     /// The same with a bearer token.
@@ -129,11 +153,27 @@ impl<'a> Request<'a> {
         self
     }
 
-    fn into_http(self) -> Result<http::Request<Full<Bytes>>, ClientError> {
+    /// The same to this node, by this name if its certificate has no identity. An empty text is none.
+    #[must_use]
+    pub fn to_node(mut self, node: &'a str, server_name: &'a str) -> Request<'a> {
+        let given = |text: &'a str| Some(text).filter(|text| !text.is_empty());
+        (self.node, self.server_name) = (given(node), given(server_name));
+        self
+    }
+
+    fn into_http(self, tls: Option<&ClientTls>) -> Result<http::Request<Full<Bytes>>, ClientError> {
         let invalid = |rule| ClientError::Request { rule };
-        let uri: http::Uri = self.url.parse().map_err(|_| invalid("the URL cannot be parsed"))?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {
-            return Err(invalid("the URL must start with http:// and name a host"));
+        let mut uri: http::Uri = self.url.parse().map_err(|_| invalid("the URL cannot be parsed"))?;
+        let (scheme, rule) = match tls {
+            None => ("http", "the URL must start with http:// and name a host"),
+            Some(_) => ("https", "the URL must start with https:// and name a host"),
+        };
+        if uri.scheme_str() != Some(scheme) || uri.host().is_none_or(str::is_empty) {
+            return Err(invalid(rule));
+        }
+        if let Some(tls) = tls {
+            let target = tls.target(self.node, self.server_name);
+            uri = target.mark(&uri).ok_or_else(|| invalid("the URL must not name a user"))?;
         }
         let mut builder = http::Request::builder().method(self.method).uri(uri);
         if let Some(token) = self.bearer {

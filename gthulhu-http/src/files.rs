@@ -147,6 +147,20 @@ pub fn private_dir(path: &Path) -> Result<(), FileError> {
 
 /// Reads a secret text of at most [`PRIVATE_MAX`] bytes; refuses one that its group or everybody may read.
 pub fn read_private(path: &Path) -> Result<String, FileError> {
+    let (file, mode) = open_regular(path)?;
+    if mode & OTHERS != 0 {
+        return Err(FileError::Open { path: path.to_owned(), mode, wanted: PRIVATE_FILE });
+    }
+    text_of(file, path)
+}
+
+/// Reads a text of at most [`PRIVATE_MAX`] bytes; also gives the permission bits of its file.
+pub fn read_text(path: &Path) -> Result<(String, u32), FileError> {
+    let (file, mode) = open_regular(path)?;
+    Ok((text_of(file, path)?, mode))
+}
+
+fn open_regular(path: &Path) -> Result<(File, u32), FileError> {
     // Without O_NONBLOCK, opening a named pipe would wait for a writer.
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file =
@@ -156,10 +170,10 @@ pub fn read_private(path: &Path) -> Result<String, FileError> {
     if !meta.is_file() {
         return Err(FileError::Kind { path: path.to_owned(), expected: "regular file" });
     }
-    if meta.mode() & OTHERS != 0 {
-        let mode = meta.mode() & 0o7777;
-        return Err(FileError::Open { path: path.to_owned(), mode, wanted: PRIVATE_FILE });
-    }
+    Ok((file, meta.mode() & 0o7777))
+}
+
+fn text_of(file: File, path: &Path) -> Result<String, FileError> {
     let mut bytes = Vec::new();
     file.take(PRIVATE_MAX + 1).read_to_end(&mut bytes).map_err(FileError::io("read", path))?;
     if bytes.len() as u64 > PRIVATE_MAX {

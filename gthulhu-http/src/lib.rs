@@ -43,4 +43,5 @@ pub mod shutdown;
 #[cfg(feature = "test-kit")]
 pub mod testkit;
 pub mod time;
+pub mod tls;
 pub mod tokens;

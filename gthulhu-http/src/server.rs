@@ -1,7 +1,7 @@
 //! The listener: connections in, requests through their checks, replies out, and an end that finishes what began.
 //!
 //! ```text
-//! accept (room, back-off) -> connection (first byte, headers, idle) -> each request, in a task of its own if it waits:
+//! accept (room, back-off) -> TLS, if any -> connection (first byte, headers, idle) -> each request, in a task of its own if it waits:
 //!     framing -> route -> capacity -> policy -> body (limit, deadline) -> handler (deadline) -> reply, access line
 //! ```
 //!
@@ -33,6 +33,7 @@ use tokio::time::sleep;
 use crate::limits::Limits;
 use crate::router::Router;
 use crate::shutdown::Shutdown;
+use crate::tls::ServerTls;
 use bodies::SlowBodies;
 use connections::Connections;
 
@@ -52,6 +53,7 @@ struct Shared<A> {
     in_flight: Arc<Semaphore>,
     slow_bodies: SlowBodies,
     shutdown: Shutdown,
+    tls: Option<ServerTls>,
 }
 
 /// Serves `listener` until `shutdown` is requested, then finishes the requests in flight, for `limits.drain` at most.
@@ -65,11 +67,35 @@ pub async fn serve<A: Send + Sync + 'static>(
     limits: Limits,
     shutdown: Shutdown,
 ) {
+    serve_with(listener, None, app, router, limits, shutdown).await;
+}
+
+/// As [`serve`], over TLS. The handshake counts as the time for the first byte.
+pub async fn serve_tls<A: Send + Sync + 'static>(
+    listener: TcpListener,
+    tls: ServerTls,
+    app: Arc<A>,
+    router: Router<A>,
+    limits: Limits,
+    shutdown: Shutdown,
+) {
+    serve_with(listener, Some(tls), app, router, limits, shutdown).await;
+}
+
+/// As [`serve`], or as [`serve_tls`] if `tls` is some.
+pub async fn serve_with<A: Send + Sync + 'static>(
+    listener: TcpListener,
+    tls: Option<ServerTls>,
+    app: Arc<A>,
+    router: Router<A>,
+    limits: Limits,
+    shutdown: Shutdown,
+) {
     let most = descriptors::connections(limits.connections);
     let in_flight = Arc::new(Semaphore::new(limits.in_flight as usize));
     // A slow body holds its connection: leave most of them to others.
     let slow_bodies = SlowBodies::new(limits.slow_bodies.min(most / 2), limits.slow_body_bytes);
-    let shared = Arc::new(Shared { app, router, limits, in_flight, slow_bodies, shutdown });
+    let shared = Arc::new(Shared { app, router, limits, in_flight, slow_bodies, shutdown, tls });
     let mut connections = Connections::new(most);
     let mut acceptor = Acceptor { listener, starved: false };
     let mut next = None;

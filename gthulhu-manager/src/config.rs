@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 
 pub mod choice;
 mod sections;
+mod tls;
 
 pub use choice::ClusterChoice;
 pub use sections::{
-    Account, ClusterConfig, K8s, Keys, Limits, Logging, Mongodb, Mtls, Node, Server, StateDir, StoreConfig,
+    Account, ClusterConfig, K8s, Keys, Limits, Logging, Mongodb, Mtls, Node, Server, ServerTls, StateDir,
+    StoreConfig,
 };
 
 use crate::domain::is_published;
@@ -74,7 +76,8 @@ impl Configuration for Config {
         found.extend(self.cluster_choice().err());
         found.extend(keyring::check(&self.key, &Layout::new(&self.state.dir)));
         found.extend(self.account.examine());
-        found.extend(self.mtls.examine());
+        found.extend(self.server.tls.examine());
+        found.extend(self.mtls.examine(&Layout::new(&self.state.dir)));
         found.extend(self.listed_nodes());
         found.extend(self.without_effect());
         found
@@ -114,9 +117,14 @@ impl Config {
                     format!("is `{name}` a second time; name each node once"),
                 ));
             }
-            let is_address = |uri: http::Uri| uri.scheme_str() == Some("http") && uri.host().is_some();
+            let (scheme, rule) = if self.mtls.enable {
+                ("https", "must be https://host:port while mtls.enable is true")
+            } else {
+                ("http", "must be http://host:port; https:// needs mtls.enable")
+            };
+            let is_address = |uri: http::Uri| uri.scheme_str() == Some(scheme) && uri.host().is_some();
             if !url.parse().is_ok_and(is_address) {
-                found.push(Finding::wrong(format!("nodes[{i}].url"), "must be http://host:port"));
+                found.push(Finding::wrong(format!("nodes[{i}].url"), rule));
             }
         }
         found
@@ -157,20 +165,6 @@ impl Account {
             }
             Self { .. } => None,
         }
-    }
-}
-
-impl Mtls {
-    fn examine(&self) -> Vec<Finding> {
-        if !self.enable {
-            return Vec::new();
-        }
-        let mut found = rules::mutual_tls("mtls", &self.cert_pem, self.key_pem.reveal(), &self.ca_pem);
-        found.push(Finding::unserved(
-            "mtls.enable",
-            "must be false: this build has no TLS towards decision makers",
-        ));
-        found
     }
 }
 

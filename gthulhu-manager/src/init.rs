@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use gthulhu_http::certs::Ca;
 use gthulhu_http::files;
 use gthulhu_http::keys::PrivateKey;
+use gthulhu_http::tls::identity;
 
 /// Where things lie below the state directory.
 #[derive(Debug, Clone)]
@@ -52,6 +53,16 @@ impl Layout {
     /// The authority's key.
     pub fn ca_key(&self) -> PathBuf {
         self.cert("ca.key")
+    }
+
+    /// The manager's own certificate.
+    pub fn manager_cert(&self) -> PathBuf {
+        self.cert("manager.crt")
+    }
+
+    /// The key of that certificate.
+    pub fn manager_key(&self) -> PathBuf {
+        self.cert("manager.key")
     }
 
     fn cert(&self, name: &str) -> PathBuf {
@@ -118,11 +129,11 @@ fn authority(layout: &Layout, made: &mut Vec<PathBuf>) -> Result<(), InitError> 
         return Ok(());
     }
     let ca = Ca::generate("Gthulhu-Private-CA")?;
-    let manager = ca.issue_client("gthulhu-manager")?;
+    let manager = ca.issue_client(identity::MANAGER)?;
     // The authority's certificate comes last: it is the sign that all four are there.
     write(&layout.ca_key(), &ca.key_pem(), made)?;
-    write(&layout.cert("manager.key"), &manager.key_pem, made)?;
-    write(&layout.cert("manager.crt"), &manager.cert_pem, made)?;
+    write(&layout.manager_key(), &manager.key_pem, made)?;
+    write(&layout.manager_cert(), &manager.cert_pem, made)?;
     write(&layout.ca_cert(), &ca.cert_pem(), made)
 }
 

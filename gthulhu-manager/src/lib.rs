@@ -43,6 +43,7 @@ use config::Keys;
 use control::Controlled;
 use init::Layout;
 use service::{LoginLimits, Rules, STRATEGIES_PER_USER, Service};
+use start::tls::Certificates;
 use store::audit::Head;
 
 /// Serves until SIGTERM or Ctrl-C; an error is the reason why it could not start or had to stop.
@@ -51,6 +52,7 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     let layout = start::first_start(&config)?;
     let keys = keyring::load(&config.key, &layout)?;
 
+    let certificates = Certificates::read(&config, &layout)?;
     let limits = Limits { accept_any_priority: config.limits.accept_any_priority };
     let access_ttl = config.key.access_ttl.get();
     let assembled = assemble::assemble(Parts {
@@ -63,9 +65,10 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
             strategies_per_user: STRATEGIES_PER_USER,
             logins: LoginLimits::default(),
         },
-        client: start::dm_client(&keys.dm, &config.key.client_id),
+        client: start::dm_client(&keys.dm, &config.key.client_id, certificates.nodes.clone()),
     });
     let mut manager = assembled.map_err(|error| Exit::from_error(exit::IO_ERROR, &error))?;
+    certificates.show(&manager.app.metrics)?;
     let service = Arc::clone(&manager.app.service);
     start::administrator(&service, &config.account, &layout)?;
 
@@ -82,6 +85,7 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     let controlled = Arc::new(Operated { app: Arc::clone(&manager.app), keys: config.key, layout });
     let control = start::control(&config.state.dir, controlled);
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "the manager listens");
+    certificates.warn_of_plain(address);
 
     let watching = async {
         let failure = tokio::select! {
@@ -92,8 +96,8 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
         stop.fire();
         failure
     };
-    let serving =
-        server::serve(listener, Arc::clone(&manager.app), router, ServerLimits::default(), stopping);
+    let (tls, app) = (certificates.api.clone(), Arc::clone(&manager.app));
+    let serving = server::serve_with(listener, tls, app, router, ServerLimits::default(), stopping);
     let ((), failure) = tokio::join!(serving, watching);
     drop(control);
     failure.map_or(Ok(()), |reason| {

@@ -76,6 +76,11 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// Shows these series too.
+    pub fn add(&self, collectors: Vec<Box<dyn Collector>>) -> Result<(), Error> {
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
+    }
+
     /// Counts a login.
     pub fn login(&self, outcome: LoginOutcome) {
         let label = match outcome {

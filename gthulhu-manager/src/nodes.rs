@@ -19,10 +19,14 @@ mod testdm;
 pub type NodeName = Arc<str>;
 
 /// Where a node's dm listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// Scheme, host and port, without a trailing slash: `http://10.0.0.7:8080`.
     pub url: String,
+    /// Whose dm it is: over TLS, a certificate that has an identity must name this node.
+    pub node: NodeName,
+    /// The name that a certificate without an identity must have; empty: as configured for all.
+    pub server_name: String,
 }
 
 /// The number of a state that a node is asked to hold. Pairs compare by epoch, then by generation.

@@ -1,5 +1,7 @@
 //! The steps of the start, each ending in a value or in one line that says what to do.
 
+pub(super) mod tls;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,6 +9,7 @@ use std::sync::Arc;
 use gthulhu_http::client::{Client, ClientOptions};
 use gthulhu_http::exit::{self, Exit};
 use gthulhu_http::settings::{self, FileArgs};
+use gthulhu_http::tls::ClientTls;
 use gthulhu_http::{files, logs};
 use tokio::task::JoinHandle;
 
@@ -128,16 +131,26 @@ impl Drop for AbortOnDrop {
 }
 
 /// The client for decision makers.
-pub(super) fn dm_client(key: &DmKey, client_id: &str) -> DmClient {
+pub(super) fn dm_client(key: &DmKey, client_id: &str, tls: Option<ClientTls>) -> DmClient {
     let tokens = match key {
         DmKey::Private(key) => Tokens::minted(key, client_id),
         DmKey::Public(key) => Tokens::exchanged(key, client_id),
     };
-    DmClient::new(Client::new(ClientOptions::default()), tokens)
+    let options = ClientOptions::default();
+    let client = match tls {
+        Some(tls) => Client::with_tls(options, tls),
+        None => Client::new(options),
+    };
+    DmClient::new(client, tokens)
 }
 
 /// `[[nodes]]` as the driver wants them.
 pub(super) fn endpoints(nodes: &[Node]) -> BTreeMap<NodeName, Arc<Endpoint>> {
-    let endpoint = |node: &Node| Arc::new(Endpoint { url: node.url.trim_end_matches('/').to_owned() });
-    nodes.iter().map(|node| (node.name.as_str().into(), endpoint(node))).collect()
+    let endpoint = |node: &Node| {
+        let name: NodeName = node.name.as_str().into();
+        let url = node.url.trim_end_matches('/').to_owned();
+        let server_name = node.server_name.clone();
+        (Arc::clone(&name), Arc::new(Endpoint { url, node: name, server_name }))
+    };
+    nodes.iter().map(endpoint).collect()
 }

@@ -51,7 +51,7 @@ impl Api {
         let call = format!("{method} {url}");
         let failed = |problem: String| LocalError::Http { call: call.clone(), problem };
         let method = method.parse().map_err(|_| failed("no such method".to_owned()))?;
-        let request = Request { method, url, bearer: self.token.as_deref(), body };
+        let request = Request { method, bearer: self.token.as_deref(), body, ..Request::get(url) };
         let response = self.client.send(request).await.map_err(|error| failed(error.to_string()))?;
         let location =
             response.headers.get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);

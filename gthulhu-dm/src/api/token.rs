@@ -9,6 +9,6 @@ use super::{App, BAD_BODY};
 
 pub(super) async fn exchange(app: Arc<App>, _grant: (), call: Call) -> Result<Reply, HttpError> {
     let request: TokenRequest = call.json(BAD_BODY)?;
-    let reply = app.tokens.exchange(&request, call.head.peer.ip())?;
+    let reply = app.tokens.exchange(&request, &call.head)?;
     Ok(Reply::data(&reply))
 }

@@ -7,6 +7,7 @@ use std::{
 
 use gthulhu_http::settings::Secret;
 use gthulhu_http::time::DurationText;
+use gthulhu_http::tls::{Pem, Source};
 use serde::{Deserialize, Serialize};
 
 /// `[server]`
@@ -15,11 +16,13 @@ use serde::{Deserialize, Serialize};
 pub struct Server {
     /// The address to listen on; `:8080` is port 8080 of every address.
     pub host: String,
+    /// Where `/livez`, `/readyz` and `/metrics` are served too, without TLS, while `mtls.enable` is true; empty: nowhere.
+    pub probe_host: String,
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Server { host: ":8080".to_owned() }
+        Server { host: ":8080".to_owned(), probe_host: String::new() }
     }
 }
 
@@ -85,7 +88,7 @@ impl Token {
     }
 }
 
-/// `[mtls]`: client certificates on the listener. Nothing here is parsed while `enable` is false.
+/// `[mtls]`: TLS on the listener, for managers only. Nothing here is parsed while `enable` is false.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mtls {
@@ -97,8 +100,28 @@ pub struct Mtls {
     pub key_pem: Secret,
     /// The authority that client certificates must come from, PEM.
     pub ca_pem: Secret,
+    /// The file that holds the certificate instead; it is read again when it changes, as are the other two.
+    pub cert_path: PathBuf,
+    /// The file that holds the key instead.
+    pub key_path: PathBuf,
+    /// The file that holds the authorities instead.
+    pub ca_path: PathBuf,
+    /// The cluster whose manager may call; empty: any that the authority knows.
+    pub cluster: String,
     /// Without effect here: a server's name is in its certificate.
     pub server_name: String,
+}
+
+impl Mtls {
+    /// Where certificate, key and authorities come from.
+    pub fn source(&self) -> Source {
+        Source {
+            section: "mtls",
+            cert: Pem::of(self.cert_pem.reveal(), &self.cert_path),
+            key: Pem::of(self.key_pem.reveal(), &self.key_path),
+            ca: Some(Pem::of(self.ca_pem.reveal(), &self.ca_path)),
+        }
+    }
 }
 
 /// `[daemon]`: without effect; known so that existing files load.

@@ -20,13 +20,15 @@ pub struct Seen {
     pub not_after: i64,
     /// It may issue others.
     pub authority: bool,
+    /// How many authorities may stand between it and an end certificate, if that is limited.
+    pub path_length: Option<u32>,
     /// It may call.
     pub client: bool,
     /// It may be called.
     pub server: bool,
     /// The alternative names that are hosts, addresses or identities.
     pub names: Vec<Name>,
-    /// The common name, if the subject has one.
+    /// The common name, if the subject has exactly one.
     pub common_name: Option<String>,
     /// The SubjectPublicKeyInfo, DER.
     pub public_key: Vec<u8>,
@@ -40,19 +42,34 @@ impl Seen {
         if block.tag() != "CERTIFICATE" {
             return Err(unreadable(&format!("the block is `{}`", block.tag())));
         }
-        let (_, cert) =
-            X509Certificate::from_der(block.contents()).map_err(|_| unreadable("the block is damaged"))?;
+        Seen::from_der(block.contents())
+    }
+
+    /// Reads a certificate.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Seen, CertError> {
+        let unreadable = |what: &str| CertError::Unreadable(what.to_owned());
+        let (rest, cert) = X509Certificate::from_der(der).map_err(|_| unreadable("the block is damaged"))?;
+        if !rest.is_empty() {
+            return Err(unreadable("the block is longer than a certificate"));
+        }
         let uses = cert.extended_key_usage().map_err(|_| unreadable("its usage is damaged"))?;
         let uses = uses.map(|extension| extension.value);
         let names = cert.subject_alternative_name().map_err(|_| unreadable("its names are damaged"))?;
         let names = names.iter().flat_map(|extension| &extension.value.general_names);
-        let common_name = cert.subject().iter_common_name().next();
+        // Whoever judges by names must know all of them.
+        if names.clone().any(|name| matches!(name, GeneralName::Invalid(..))) {
+            return Err(unreadable("its names are damaged"));
+        }
+        let constraints = cert.basic_constraints().map_err(|_| unreadable("its constraints are damaged"))?;
+        let mut common_names = cert.subject().iter_common_name();
+        let common_name = common_names.next().filter(|_| common_names.next().is_none());
         Ok(Seen {
             subject: cert.subject().to_string(),
             issuer: cert.issuer().to_string(),
             not_before: cert.validity().not_before.timestamp(),
             not_after: cert.validity().not_after.timestamp(),
             authority: cert.is_ca(),
+            path_length: constraints.and_then(|extension| extension.value.path_len_constraint),
             client: uses.is_some_and(|uses| uses.client_auth || uses.any),
             server: uses.is_some_and(|uses| uses.server_auth || uses.any),
             names: names.filter_map(name).collect(),

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use rustls::CertificateError;
+
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -13,6 +15,14 @@ pub enum ClientError {
         /// How the peer could not be reached.
         fault: ConnectFault,
         /// What the system said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The two did not agree on who they are: nothing was done.
+    #[error("TLS failed: {reason}")]
+    Tls {
+        /// Which of them refused the other, and why.
+        reason: String,
+        /// What was reported.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The deadline passed; the peer may have acted on the request.
@@ -60,10 +70,38 @@ pub enum ConnectFault {
 
 /// Sorts an error of the connection pool.
 pub(super) fn of_request(error: hyper_util::client::legacy::Error) -> ClientError {
+    if let Some(reason) = tls_reason(&error) {
+        return ClientError::Tls { reason, source: Box::new(error) };
+    }
     if error.is_connect() {
         return ClientError::Connect { fault: connect_fault(&error), source: Box::new(error) };
     }
     ClientError::Protocol { source: Box::new(error) }
+}
+
+/// What TLS has to do with it, if anything. With its newest version a client hears only afterwards that it was refused, when it
+/// waits for the answer.
+fn tls_reason(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        let wrapped = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let found = inner.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()));
+        match found {
+            Some(rustls::Error::AlertReceived(alert)) => {
+                return Some(format!("it refuses us, or our certificate ({alert:?})"));
+            }
+            Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) => {
+                return Some(format!("its certificate is refused: {}", other.0));
+            }
+            Some(rustls::Error::InvalidCertificate(why)) => {
+                return Some(format!("its certificate is refused: {why}"));
+            }
+            Some(rustls::Error::InvalidMessage(_)) => return Some("it does not speak TLS".to_owned()),
+            Some(other) => return Some(other.to_string()),
+            None => cause = inner.source(),
+        }
+    }
+    None
 }
 
 fn connect_fault(error: &(dyn Error + 'static)) -> ConnectFault {

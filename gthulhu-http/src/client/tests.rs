@@ -202,6 +202,6 @@ fn debug_shows_neither_token_nor_body() {
     let shown = format!("{request:?}");
     assert!(shown.contains("http://h/p") && shown.contains("Some(6)"), "{shown}");
     assert!(!shown.contains("hidden"), "{shown}");
-    let sent = format!("{:?}", request.into_http().unwrap());
+    let sent = format!("{:?}", request.into_http(None).unwrap());
     assert!(!sent.contains("Bearer"), "{sent}");
 }

@@ -20,9 +20,10 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::Answer;
 use super::clock::Clock;
 use super::framing::{Framing, Verdict};
-use super::request::Entry;
+use super::request::{Entry, Origin};
 use super::stream::WatchedStream;
 use super::{Shared, request};
+use crate::tls::{Caller, Transport};
 
 /// The smallest buffer that hyper takes.
 const SMALLEST_BUFFER: usize = 8 * 1024;
@@ -39,15 +40,18 @@ pub(super) async fn run<A: Send + Sync + 'static>(
 ) {
     // Replies are written at once; only a socket that is already gone refuses this.
     let _ = stream.set_nodelay(true);
+    let Some((stream, caller)) = shake_hands(&shared, stream, peer, &clock).await else { return };
     let verdict = Arc::new(Verdict::new());
     let requests = AtomicU64::new(0);
     let service = service_fn(|incoming| {
         let entry = match requests.fetch_add(1, Ordering::Relaxed) {
             head if verdict.condemns(head) => Entry::Ambiguous,
             _ if !clock.request_began() => Entry::Late,
+            _ if is_refused(&shared, caller.as_ref()) => Entry::Refused,
             _ => Entry::Open,
         };
-        let (progress, close) = request::answer(&shared, peer, entry, incoming);
+        let from = Origin { peer, identity: caller.as_ref().map(|caller| Arc::clone(&caller.identity)) };
+        let (progress, close) = request::answer(&shared, from, entry, incoming);
         Answer { progress, clock: Arc::clone(&clock), close }
     });
     let mut builder = http1::Builder::new();
@@ -98,4 +102,46 @@ pub(super) async fn run<A: Send + Sync + 'static>(
         Poll::Pending
     })
     .await;
+}
+
+/// The stream as requests come over it, and who sends them if he had to say. None: it came to nothing.
+async fn shake_hands<A>(
+    shared: &Shared<A>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    clock: &Clock,
+) -> Option<(Transport, Option<Caller>)> {
+    let Some(tls) = &shared.tls else { return Some((Transport::Plain(stream), None)) };
+    let shaken = async {
+        match tls.accept(stream).await {
+            Ok((stream, caller)) => Some((Transport::Tls(Box::new(stream)), caller)),
+            Err(error) => {
+                // Whoever is refused hears why; here it is of interest to those who look for it.
+                tracing::info!(%peer, %error, "a TLS handshake failed");
+                None
+            }
+        }
+    };
+    tokio::select! {
+        shaken = shaken => shaken,
+        () = until(clock) => None,
+        () = shared.shutdown.requested() => None,
+    }
+}
+
+async fn until(clock: &Clock) {
+    match clock.deadline() {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether a caller who was let in would not be let in any more.
+fn is_refused<A>(shared: &Shared<A>, caller: Option<&Caller>) -> bool {
+    let (Some(tls), Some(caller)) = (&shared.tls, caller) else { return false };
+    let refused = tls.still_lets_in(caller);
+    if let Err(error) = &refused {
+        tracing::info!(caller = %caller.identity, %error, "a connection is closed: its caller would not be let in now");
+    }
+    refused.is_err()
 }

@@ -50,6 +50,9 @@ impl Outline {
         match (entry, self.hosts) {
             (Entry::Ambiguous, _) => refused(AMBIGUOUS),
             (Entry::Late, _) => Err(HttpError::unavailable("too many connections are open", SOON).closing()),
+            (Entry::Refused, _) => {
+                Err(HttpError::unauthorized("the client certificate is not accepted any more").closing())
+            }
             (Entry::Open, _) if self.crowded => {
                 let message = "the request has too many headers";
                 Err(HttpError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message).closing())

@@ -24,6 +24,7 @@ use crate::error::{Form, HttpError};
 use crate::reply::Reply;
 use crate::route::{Admitted, Answer};
 use crate::router::Found;
+use crate::tls::Identity;
 
 /// What is known of a request before it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,15 @@ pub(super) enum Entry {
     Ambiguous,
     /// Its connection has to give way to others.
     Late,
+    /// The certificate of its caller is not good any more.
+    Refused,
+}
+
+/// Where a request comes from.
+pub(super) struct Origin {
+    pub(super) peer: SocketAddr,
+    /// Proven by a certificate.
+    pub(super) identity: Option<Arc<Identity>>,
 }
 
 /// When a caller who was refused for lack of capacity or time may try again.
@@ -56,14 +66,15 @@ enum Begun {
 /// until its deadline. Either way a panic is the end of this request and of nothing else.
 pub(super) fn answer<A: Send + Sync + 'static>(
     shared: &Arc<Shared<A>>,
-    peer: SocketAddr,
+    from: Origin,
     entry: Entry,
     request: Request<Incoming>,
 ) -> (Progress, bool) {
     let (parts, body) = request.into_parts();
     let outline = Outline::of(&parts.headers, shared.limits.headers);
     let first_look = outline.first_look(entry, &parts.uri, parts.version);
-    let head = Head::new(parts.method, parts.uri, parts.headers, peer);
+    let mut head = Head::new(parts.method, parts.uri, parts.headers, from.peer);
+    head.identity = from.identity;
     let form = Form { problem: outline.problem, request_id: head.request_id };
     let mut line = AccessLine::start(&head);
     let begun = catch_unwind(AssertUnwindSafe(|| {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::clock::Clock;
 use super::framing::Framing;
+use crate::tls::Transport;
 
 /// The longest reply, with its head, that is put together before it is sent: up to some thousand bytes it costs the
 /// system more to gather the parts than us to copy them.
@@ -22,7 +22,7 @@ thread_local! {
 }
 
 pub(super) struct WatchedStream {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Transport,
     pub(super) clock: Arc<Clock>,
     pub(super) framing: Framing,
 }

@@ -50,19 +50,6 @@ pub fn key_refused(key: &str, text: &str, error: &KeyError) -> Finding {
     }
 }
 
-/// The three texts of a section for mutual TLS, to be called when the section is on.
-pub fn mutual_tls(section: &str, cert: &str, key: &str, ca: &str) -> Vec<Finding> {
-    let name = |last| format!("{section}.{last}");
-    let certificate = ["CERTIFICATE"];
-    let private = ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"];
-    let rows = [
-        pem_blocks(&name("cert_pem"), cert, "a certificate", &certificate),
-        pem_blocks(&name("key_pem"), key, "the private key of that certificate", &private),
-        pem_blocks(&name("ca_pem"), ca, "the certificate of the authority", &certificate),
-    ];
-    rows.into_iter().flatten().collect()
-}
-
 /// A certificate, or a chain of them.
 pub fn certificate(key: &str, text: &str) -> Option<Finding> {
     pem_blocks(key, text, "a certificate", &["CERTIFICATE"])
@@ -86,7 +73,6 @@ fn pem_blocks(key: &str, text: &str, what: &str, labels: &[&str]) -> Option<Find
 mod tests {
     use super::super::Level;
     use super::*;
-    use crate::certs::Ca;
 
     #[test]
     fn levels_of_a_key_that_cannot_be_used() {
@@ -95,27 +81,6 @@ mod tests {
         assert_eq!(level("whatever", &published), Level::Unserved);
         assert_eq!(level(" ...\n", &KeyError::NotPem), Level::Unserved);
         assert_eq!(level("....", &KeyError::NotPem), Level::Wrong);
-    }
-
-    #[test]
-    fn mutual_tls_needs_three_texts_of_the_right_kind() {
-        let ca = Ca::generate("test").unwrap();
-        let issued = ca.issue_client("gthulhu-manager").unwrap();
-        let (cert, key, ca) = (issued.cert_pem.as_str(), issued.key_pem.as_str(), ca.cert_pem());
-        assert_eq!(mutual_tls("mtls", cert, key, &ca), []);
-        assert_eq!(mutual_tls("mtls", &format!("{cert}{ca}"), key, &ca), [], "a chain");
-        let wrong = |cert, key, ca| -> Vec<String> {
-            mutual_tls("mtls", cert, key, ca).iter().map(ToString::to_string).collect()
-        };
-        assert_eq!(
-            wrong(key, cert, "..."),
-            [
-                "`mtls.cert_pem` must hold a certificate in PEM, not a block `PRIVATE KEY`",
-                "`mtls.key_pem` must hold the private key of that certificate in PEM, not a block `CERTIFICATE`",
-                "`mtls.ca_pem` is the placeholder of an example; it must hold the certificate of the authority in PEM",
-            ]
-        );
-        assert_eq!(wrong("", "garbage", &ca).len(), 2);
     }
 
     #[test]

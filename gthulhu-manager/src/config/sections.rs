@@ -13,6 +13,24 @@ use serde::{Deserialize, Serialize};
 pub struct Server {
     /// Listen address, `host:port`; an empty host means all addresses.
     pub host: String,
+    /// TLS on that address.
+    pub tls: ServerTls,
+}
+
+/// `[server.tls]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerTls {
+    /// Speak TLS with whoever calls the API; nobody has to show a certificate.
+    pub enable: bool,
+    /// The API's certificate, PEM text.
+    pub cert_pem: String,
+    /// Its key, PEM text.
+    pub key_pem: Secret,
+    /// The file that holds the certificate instead; it is read again when it changes, as is the other.
+    pub cert_path: PathBuf,
+    /// The file that holds the key instead.
+    pub key_path: PathBuf,
 }
 
 /// `[logging]`
@@ -115,12 +133,12 @@ pub struct K8s {
 }
 
 /// `[mtls]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mtls {
     /// Speak TLS with client certificates to every decision maker.
     pub enable: bool,
-    /// The name expected in a decision maker's certificate.
+    /// The name expected in a decision maker's certificate that has no identity; empty: the host that is called.
     pub server_name: String,
     /// Client certificate, PEM text.
     pub cert_pem: String,
@@ -128,6 +146,14 @@ pub struct Mtls {
     pub key_pem: Secret,
     /// The authority trusted for decision makers, PEM text.
     pub ca_pem: String,
+    /// The file that holds the certificate instead; it is read again when it changes, as are the other two.
+    pub cert_path: PathBuf,
+    /// The file that holds the key instead.
+    pub key_path: PathBuf,
+    /// The file that holds the authorities instead. All six empty: what `init` made.
+    pub ca_path: PathBuf,
+    /// The cluster whose nodes are called; empty: any that the authority knows.
+    pub cluster: String,
 }
 
 /// `[limits]`
@@ -144,15 +170,15 @@ pub struct Limits {
 pub struct Node {
     /// The node's name, as pods carry it in `spec.nodeName`.
     pub name: String,
-    /// Its decision maker, `http://host:port`.
+    /// Its decision maker, `http://host:port`; `https://host:port` while `mtls.enable` is true.
     pub url: String,
-    /// The name expected in its certificate, where it differs from the address.
+    /// The name expected in its certificate if that has no identity; empty: that of `[mtls]`.
     pub server_name: String,
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Self { host: ":8081".into() }
+        Self { host: ":8081".into(), tls: ServerTls::default() }
     }
 }
 
@@ -178,18 +204,6 @@ impl Default for Keys {
             dm_private_key_path: PathBuf::new(),
             client_id: "manager-client".into(),
             access_ttl: DurationText::new(Duration::from_secs(3 * 60 * 60)),
-        }
-    }
-}
-
-impl Default for Mtls {
-    fn default() -> Self {
-        Self {
-            enable: false,
-            server_name: "localhost".into(),
-            cert_pem: String::new(),
-            key_pem: Secret::default(),
-            ca_pem: String::new(),
         }
     }
 }

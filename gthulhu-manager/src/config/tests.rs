@@ -75,6 +75,7 @@ fn every_finding_has_its_key_and_its_level() {
         ("nodes = [{url = 'http://a:1'}]", Level::Wrong, "nodes[0].name"),
         ("nodes = [{name = 'n', url = 'a:1'}]", Level::Wrong, "nodes[0].url"),
         ("nodes = [{name = 'n', url = 'https://a:1'}]", Level::Wrong, "nodes[0].url"),
+        ("mtls.enable = true\nnodes = [{name = 'n', url = 'http://a:1'}]", Level::Wrong, "nodes[0].url"),
         ("nodes = [{name='n', url='http://a'}, {name='n', url='http://b'}]", Level::Wrong, "nodes[1].name"),
         ("logging.path = 'x'", Level::Note, "logging.path"),
         ("logging.file_path = 'x'", Level::Note, "logging.file_path"),
@@ -105,8 +106,11 @@ fn a_section_that_is_off_is_not_judged() {
         .into_iter()
         .map(|(level, key)| format!("{level:?} {key}"))
         .collect();
-    let want = ["Unserved mtls.cert_pem", "Wrong mtls.key_pem", "Wrong mtls.ca_pem", "Unserved mtls.enable"];
-    assert_eq!(keys, want);
+    assert_eq!(keys, ["Unserved mtls.cert_pem", "Wrong mtls.key_pem", "Wrong mtls.ca_path"]);
+    assert_eq!(found("[server.tls]\ncert_pem = '...'"), []);
+    let text = "[server.tls]\nenable = true\ncert_pem = '...'";
+    let want = [(Level::Unserved, "server.tls.cert_pem"), (Level::Wrong, "server.tls.key_path")];
+    assert_eq!(found(text), want.map(|(level, key)| (level, key.to_owned())));
 }
 
 #[test]

@@ -93,8 +93,9 @@ impl DmClient {
         body: Option<Vec<u8>>,
     ) -> Result<(u16, Vec<u8>), Failure> {
         let token = self.tokens.get(&self.http, endpoint).await?;
-        let request =
-            HttpRequest { method, url: format!("{}{path}", endpoint.url), bearer: Some(&token), body };
+        let url = format!("{}{path}", endpoint.url);
+        let request = HttpRequest { method, bearer: Some(&token), body, ..HttpRequest::get(url) };
+        let request = request.to_node(&endpoint.node, &endpoint.server_name);
         let response = self.http.send(request).await.map_err(|error| unanswered(&error))?;
         if response.status == 401 {
             self.tokens.refused(endpoint);
@@ -109,7 +110,9 @@ fn unanswered(error: &ClientError) -> Failure {
         ClientError::Timeout { .. } | ClientError::Connect { fault: ConnectFault::Timeout, .. } => {
             FailureKind::TimedOut
         }
-        ClientError::Connect { .. } | ClientError::Protocol { .. } => FailureKind::Unreachable,
+        ClientError::Connect { .. } | ClientError::Tls { .. } | ClientError::Protocol { .. } => {
+            FailureKind::Unreachable
+        }
         ClientError::TooLarge { .. } | ClientError::Request { .. } => FailureKind::BadAnswer,
     };
     Failure { kind, message: error.to_string() }

@@ -77,7 +77,7 @@ impl TestServer {
     }
 
     pub(super) fn endpoint(&self) -> Arc<Endpoint> {
-        Arc::new(Endpoint { url: format!("http://{}", self.address) })
+        Arc::new(Endpoint { url: format!("http://{}", self.address), ..Endpoint::default() })
     }
 
     /// Everything asked so far.

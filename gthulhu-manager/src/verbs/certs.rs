@@ -10,13 +10,10 @@ use gthulhu_http::exit::{self, Exit};
 use gthulhu_http::files;
 use gthulhu_http::settings::FileArgs;
 use gthulhu_http::time::{rfc3339, unix_now};
+use gthulhu_http::tls::identity::{self, DECISION_MAKER, MANAGER};
 
 use super::{Place, say};
 
-/// The manager's name, by which decision makers know it.
-const MANAGER: &str = "gthulhu-manager";
-/// The name of every decision maker; what tells them apart are the alternative names.
-const DECISION_MAKER: &str = "gthulhu-decisionmaker";
 const DAY: i64 = 24 * 60 * 60;
 
 /// What to do with certificates.
@@ -90,11 +87,15 @@ pub(super) fn run(verb: &CertsVerb) -> Result<(), Exit> {
 fn holder(node: Option<&str>, addresses: &[String], cluster: Option<&str>) -> Holder {
     let host = |host: &String| host.parse::<IpAddr>().map_or_else(|_| Name::Dns(host.clone()), Name::Ip);
     let mut names: Vec<Name> = addresses.iter().map(host).collect();
-    let (common_name, usage, identity) = match node {
-        Some(node) => (DECISION_MAKER, Usage::Server, format!("node/{node}")),
-        None => (MANAGER, Usage::Client, "manager".to_owned()),
+    let uri = |cluster| match node {
+        Some(node) => identity::node_uri(cluster, node),
+        None => identity::manager_uri(cluster),
     };
-    names.extend(cluster.map(|cluster| Name::Uri(format!("gthulhu://{cluster}/{identity}"))));
+    names.extend(cluster.map(uri).map(Name::Uri));
+    let (common_name, usage) = match node {
+        Some(_) => (DECISION_MAKER, Usage::Server),
+        None => (MANAGER, Usage::Client),
+    };
     Holder { common_name: common_name.to_owned(), usage, names }
 }
 

@@ -102,7 +102,7 @@ impl Rig {
         // Takes connections and never says a word.
         let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
         let (answering, mumbling) = (nodes::answering(), nodes::mumbling());
-        let endpoint = |url: String| Arc::new(Endpoint { url });
+        let endpoint = |url: String| Arc::new(Endpoint { url, ..Endpoint::default() });
         manager.push_to(BTreeMap::from([
             ("node-1".into(), endpoint(answering.url())),
             ("node-hanging".into(), endpoint(format!("http://{}", hanging.local_addr().unwrap()))),

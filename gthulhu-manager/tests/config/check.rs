@@ -83,11 +83,9 @@ fn mutual_tls_is_judged_when_it_is_on() {
     let (code, said) = Place::new(text).check(&[]);
     assert_eq!(code, 78);
     assert_eq!(
-        said[..4],
+        said[..3],
         [
-            "1:1: `mtls.ca_pem` must hold the certificate of the authority in PEM",
-            "2:10: warning: `mtls.enable` must be false: this build has no TLS towards decision makers; serve refuses \
-             to start with it",
+            "1:1: `mtls.ca_path` must name the file of the certificate of the authority (or set mtls.ca_pem)",
             "3:12: warning: `mtls.cert_pem` is the placeholder of an example; it must hold a certificate in PEM; serve \
              refuses to start with it",
             "4:11: `mtls.key_pem` must hold the private key of that certificate in PEM",

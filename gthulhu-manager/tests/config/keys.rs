@@ -47,13 +47,13 @@ fn the_shipped_file_names_every_key() {
 fn every_key_can_be_set_by_its_variable() {
     let mut variables = BTreeSet::new();
     for (section, key, _) in keys() {
-        let variable = format!("MANAGER_{section}_{key}").to_uppercase();
+        let variable = format!("MANAGER_{section}_{key}").replace('.', "_").to_uppercase();
         assert!(variables.insert(variable.clone()), "{variable} sets two keys");
         for file in ["", SHIPPED, GO] {
             let before = serde_json::to_value(read(file)).unwrap();
-            let changed = by_variable(file, &variable, &before[&section][&key]);
+            let changed = by_variable(file, &variable, value(&before, &section, &key));
             let different: Vec<String> = keys()
-                .filter(|(section, key, _)| changed[section][key] != before[section][key])
+                .filter(|(section, key, _)| value(&changed, section, key) != value(&before, section, key))
                 .map(|(section, key, _)| format!("{section}.{key}"))
                 .collect();
             assert_eq!(different, [format!("{section}.{key}")], "{variable}");
@@ -78,10 +78,25 @@ fn by_variable(file: &str, variable: &str, before: &Value) -> Value {
 
 /// Section, key and default of everything that can be set; `[[nodes]]` has no variables.
 fn keys() -> impl Iterator<Item = (String, String, Value)> {
-    let Value::Object(sections) = serde_json::to_value(Config::default()).unwrap() else { panic!() };
-    let sections = sections.into_iter().filter(|(section, _)| section != "nodes");
-    sections.flat_map(|(section, keys)| {
-        let Value::Object(keys) = keys else { panic!("{section} is not a section") };
-        keys.into_iter().map(move |(key, value)| (section.clone(), key, value))
-    })
+    let mut config = serde_json::to_value(Config::default()).unwrap();
+    config.as_object_mut().unwrap().remove("nodes");
+    let mut keys = Vec::new();
+    gather("", &config, &mut keys);
+    keys.into_iter()
+}
+
+/// A section of a section is named with a dot.
+fn gather(section: &str, value: &Value, keys: &mut Vec<(String, String, Value)>) {
+    for (key, value) in value.as_object().unwrap() {
+        match value {
+            Value::Object(_) if section.is_empty() => gather(key, value, keys),
+            Value::Object(_) => gather(&format!("{section}.{key}"), value, keys),
+            _ => keys.push((section.to_owned(), key.clone(), value.clone())),
+        }
+    }
+}
+
+/// The value of a key in a configuration.
+fn value<'a>(config: &'a Value, section: &str, key: &str) -> &'a Value {
+    &section.split('.').fold(config, |config, part| &config[part])[key]
 }

@@ -146,7 +146,7 @@ async fn silence_and_absence_are_told_apart() {
     hangs.stop().await;
     let (kind, message) = failure(client.perform(&endpoint, &Request::Compare).await);
     assert_eq!((kind, message.as_str()), (FailureKind::Unreachable, "connection refused"));
-    let nonsense = Endpoint { url: "ftp://example".into() };
+    let nonsense = Endpoint { url: "ftp://example".into(), ..Endpoint::default() };
     assert_eq!(failure(client.perform(&nonsense, &Request::Compare).await).0, FailureKind::BadAnswer);
 }
 

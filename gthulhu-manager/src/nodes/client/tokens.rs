@@ -34,7 +34,7 @@ pub struct Tokens {
 }
 
 enum Source {
-    Minted(Signer),
+    Minted(Box<Signer>),
     Exchanged { public_key_pem: String },
 }
 
@@ -58,7 +58,7 @@ struct Claims<'a> {
 impl Tokens {
     /// Tokens signed by ourselves with the dms' private key. `client_id` says who asks.
     pub fn minted(key: &PrivateKey, client_id: &str) -> Self {
-        Self::new(Source::Minted(Signer::new(key)), client_id)
+        Self::new(Source::Minted(Box::new(Signer::new(key))), client_id)
     }
 
     /// Tokens given by each dm in exchange for its public key.
@@ -118,6 +118,7 @@ impl Tokens {
         });
         let url = format!("{}/api/v1/auth/token", endpoint.url);
         let request = Request::with_body(Method::POST, url, body);
+        let request = request.to_node(&endpoint.node, &endpoint.server_name);
         let response = http.send(request).await.map_err(|error| unanswered(&error))?;
         let TokenReply { token, expired_at } = reply::data(response.status, &response.body)?;
         if token.is_empty() || token.len() > MAX_TOKEN_BYTES || !token.bytes().all(|b| b.is_ascii_graphic()) {

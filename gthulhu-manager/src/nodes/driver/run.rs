@@ -131,13 +131,12 @@ impl Run {
     /// Tells the machine what changed between the known dms and `endpoints`.
     fn meet(&mut self, endpoints: BTreeMap<NodeName, Arc<Endpoint>>) {
         let before = std::mem::replace(&mut self.endpoints, endpoints.clone());
-        for node in before.into_keys().filter(|node| !endpoints.contains_key(node)) {
-            self.status.send_modify(|status| Arc::make_mut(status).gone(&node));
-            self.handle(Event::NodeGone { node });
+        for node in before.keys().filter(|node| !endpoints.contains_key(*node)) {
+            self.status.send_modify(|status| Arc::make_mut(status).gone(node));
+            self.handle(Event::NodeGone { node: Arc::clone(node) });
         }
         for (node, endpoint) in endpoints {
-            let known = self.status.borrow().get(&node).is_some_and(|status| status.url == endpoint.url);
-            if !known {
+            if before.get(&node) != Some(&endpoint) {
                 self.status.send_modify(|status| Arc::make_mut(status).up(&node, &endpoint));
                 self.handle(Event::NodeUp { node, endpoint });
             }

@@ -90,7 +90,7 @@ impl Bench {
     }
 
     pub(super) fn up_at(&mut self, node: &str, url: &str) -> Vec<String> {
-        let endpoint = Arc::new(Endpoint { url: url.to_owned() });
+        let endpoint = Arc::new(Endpoint { url: url.to_owned(), ..Endpoint::default() });
         self.handle(Event::NodeUp { node: node.into(), endpoint })
     }
 

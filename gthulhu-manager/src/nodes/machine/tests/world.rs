@@ -181,7 +181,7 @@ impl World {
 
     fn node_up(&mut self, node: usize) {
         self.listed[node] = true;
-        let endpoint = Arc::new(Endpoint { url: format!("http://{node}") });
+        let endpoint = Arc::new(Endpoint { url: format!("http://{node}"), ..Endpoint::default() });
         self.handle(Event::NodeUp { node: name(node), endpoint });
     }
 
