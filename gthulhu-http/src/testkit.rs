@@ -35,6 +35,7 @@ use crate::route::Route;
 use crate::router::Router;
 use crate::server;
 use crate::shutdown::{self, Trigger};
+use crate::tls::ServerTls;
 
 pub use client::{Exchange, TestClient};
 
@@ -58,11 +59,30 @@ impl TestServer {
         routes: Vec<Route<A>>,
         limits: Limits,
     ) -> TestServer {
+        TestServer::listen(app, routes, limits, None)
+    }
+
+    /// Starts with these limits, over TLS.
+    pub fn start_tls<A: Send + Sync + 'static>(
+        app: Arc<A>,
+        routes: Vec<Route<A>>,
+        limits: Limits,
+        tls: ServerTls,
+    ) -> TestServer {
+        TestServer::listen(app, routes, limits, Some(tls))
+    }
+
+    fn listen<A: Send + Sync + 'static>(
+        app: Arc<A>,
+        routes: Vec<Route<A>>,
+        limits: Limits,
+        tls: Option<ServerTls>,
+    ) -> TestServer {
         let listener = server::bind("127.0.0.1:0").expect("this machine has a loopback address");
         let address = listener.local_addr().expect("a listening socket has an address");
         let router = Router::new(routes).expect("the routes under test can be told apart");
         let (trigger, shutdown) = shutdown::pair();
-        let serving = tokio::spawn(server::serve(listener, app, router, limits, shutdown));
+        let serving = tokio::spawn(server::serve_with(listener, tls, app, router, limits, shutdown));
         TestServer { address, trigger, serving }
     }
 

@@ -258,7 +258,7 @@ fn what_cannot_work_is_said_in_one_line() {
         ("DM_TOKEN_RSA_PRIVATE_KEY_PEM", "...", 78, "token.rsa_private_key_pem"),
         ("DM_TOKEN_TOKEN_DURATION_HR", "many", 78, "DM_TOKEN_TOKEN_DURATION_HR"),
         ("DM_TOKEN_TOKEN_DURATION_HR", "0", 78, "token.token_duration_hr"),
-        ("DM_MTLS_ENABLE", "true", 78, "mtls.enable"),
+        ("DM_MTLS_ENABLE", "true", 78, "mtls.cert_path"),
         ("DM_LOGGING_LEVEL", "loud", 78, "logging.level"),
         ("DM_NODE_CGROUP_ROOT", "../kubepods", 78, "node.cgroup_root"),
         ("DM_FEED_SOCKET", "feed.sock", 78, "feed.socket"),

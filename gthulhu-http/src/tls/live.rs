@@ -91,6 +91,11 @@ impl Live {
         self.0.series.collectors()
     }
 
+    /// Whether what was read last could be used.
+    pub fn is_settled(&self) -> bool {
+        !self.0.refused.load(Ordering::Relaxed)
+    }
+
     pub(super) fn current(&self) -> Arc<Credentials> {
         Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,0 +1,16 @@
+//! TLS on real sockets: who is let in, who is believed, what happens when certificates change.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
+
+#[cfg(test)]
+mod callers;
+#[cfg(test)]
+mod listener;
+#[cfg(test)]
+mod nodes;
+#[cfg(test)]
+mod papers;
+#[cfg(test)]
+mod peers;
+#[cfg(test)]
+mod reload;
