@@ -162,7 +162,7 @@ SEC("struct_ops/gthulhu_tick")
 void BPF_PROG(gthulhu_tick, struct task_struct *p)
 {
 	struct gth_task *t = task_of(p);
-	struct gth_cpu *c = this_cpu();
+	struct gth_cpu *c = cpu_of_running(p);
 
 	if (t && c && charge_all(t, c, clock()))
 		set_slice(p, 0);

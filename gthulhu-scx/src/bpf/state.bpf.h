@@ -62,13 +62,6 @@ static __always_inline struct gth_task *task_of(struct task_struct *p)
 	return bpf_task_storage_get(&task_ctx, p, NULL, 0);
 }
 
-static __always_inline struct gth_cpu *this_cpu(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&cpu_ctx, &zero);
-}
-
 static __always_inline struct gth_cpu *cpu_of(__s32 cpu)
 {
 	__u32 zero = 0;
@@ -78,7 +71,8 @@ static __always_inline struct gth_cpu *cpu_of(__s32 cpu)
 
 /*
  * The CPU that a task runs on. It need not be this one: a running task that is given another class, weight or set of
- * CPUs stops and runs again by the hand of whoever does that, on that one's CPU.
+ * CPUs stops and runs again by the hand of whoever does that, on that one's CPU; and where a CPU has no tick of its own
+ * (nohz_full) another one ticks for it.
  */
 static __always_inline struct gth_cpu *cpu_of_running(const struct task_struct *p)
 {

@@ -22,7 +22,7 @@ pub(crate) use task::Seen;
 
 /// How long anything may take that is waited for, in nanoseconds of the guest. An emulated machine beside other work is
 /// slow.
-pub(crate) const PATIENCE: u64 = 240_000_000_000;
+const PATIENCE: u64 = 240_000_000_000;
 /// The same for reading a file of many megabytes.
 pub(crate) const GREAT_PATIENCE: u64 = 6 * PATIENCE;
 

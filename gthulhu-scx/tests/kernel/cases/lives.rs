@@ -8,8 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::world::{
-    Helper, Other, PATIENCE, Scheduler, Seen, Setting, World, attached, cgroup, comes_true, start_time,
-    state, until,
+    Helper, Other, Scheduler, Seen, Setting, World, attached, cgroup, comes_true, start_time, state, until,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -49,24 +48,18 @@ pub(crate) fn pid_reuse(world: &mut World) {
     scheduler.stops();
 }
 
-/// The process dies by SIGKILL: the kernel's own scheduler is back within a second, every time.
+/// The process dies by SIGKILL: the kernel's own scheduler is back, every time.
+///
+/// Here it only has to come back, and the kernel to stay calm: the guest's clock is that of the wall, and the machine may be
+/// busy. How soon is the row `killed` of `bench-sched`, where the clock counts instructions.
 pub(crate) fn kill_nine(world: &mut World) {
-    // The short form runs on machines of any speed: there it only has to come back.
-    let (rounds, patience) = if world.long { (20, SECOND) } else { (2, PATIENCE) };
-    for round in 1..=rounds {
+    for round in 1..=if world.long { 20 } else { 2 } {
         let mut scheduler = Scheduler::with(&chosen());
         // After it: on an emulated machine, loading beside hogs takes minutes.
         let _load = load(world);
         assert!(scheduler.runs());
         scheduler.signal(Signal::KILL);
-        let killed = clock::now();
-        assert!(
-            comes_true(patience, || state() == "disabled"),
-            "round {round}: still {} after {} s",
-            state(),
-            patience / SECOND
-        );
-        println!("round {round}: back after {} ms", (clock::now() - killed) / 1_000_000);
+        until(&format!("the kernel's own scheduler is back, round {round}"), || state() == "disabled");
         assert_eq!(scheduler.end().code, None, "it died by the signal");
     }
 }
