@@ -1,6 +1,6 @@
 //! What every Gthulhu daemon needs around its own work: a listener, routes that know who may call them, replies to
 //! the byte, keys and tokens, a client, configuration, logs and an orderly end. It knows no intent, pod or strategy,
-//! and it is the only crate that names hyper, ring, jsonwebtoken, rcgen and rsa.
+//! and it is the only crate that names hyper, ring, rustls, jsonwebtoken, rcgen and rsa.
 //!
 //! A request on its way through a daemon:
 //!
@@ -18,8 +18,8 @@
 //! how it went.
 //!
 //! Where to look: the wire is in [`json`], [`reply`] and [`error`]; who may do what is a [`route::Policy`]; secrets
-//! live in [`keys`], [`tokens`], [`certs`], [`random`] and [`files`]; calls to other daemons go through [`client`];
-//! tests of daemons start from the `testkit` (feature `test-kit`).
+//! live in [`keys`], [`tokens`], [`certs`], [`random`] and [`files`]; who is at the other end is proven in [`tls`]; calls to
+//! other daemons go through [`client`]; tests of daemons start from the `testkit` (feature `test-kit`).
 
 pub mod call;
 pub mod certs;

@@ -129,10 +129,10 @@ async fn no_secret_that_goes_in_comes_out() {
     let config = place.path().join("manager.toml");
     let more = format!(
         "[account]\nadmin_email = '{ADMIN}'\nadmin_password = '{}'\n[store]\nkind = 'redb'\n\
-         [mongodb]\nhost = 'h'\nport = '27017'\npassword = '{}'\n[mtls]\nkey_pem = '{}'\n[key]\nrsa_private_key_pem = '''{inline}'''\n",
+         [mongodb]\nhost = 'h'\nport = '27017'\npassword = '{}'\n[server.tls]\nkey_pem = '{}'\n[mtls]\nenable = true\n[key]\nrsa_private_key_pem = '''{inline}'''\n",
         watch.canary("account.admin_password"),
         watch.canary("mongodb.password"),
-        watch.canary("mtls.key_pem"),
+        watch.canary("server.tls.key_pem"),
     );
     write(&config, &toml(&state, &more));
     let stray = watch.canary("a variable of no key");
@@ -324,6 +324,8 @@ fn commands(watch: &mut Watch, place: &Path, state: &Path) {
         ("a PEM that is none", "[key]\nrsa_private_key_pem = 'TWEET'\n"),
         ("a PEM of another kind", "[key]\nrsa_private_key_pem = '''EC ARMOUR'''\n"),
         ("a locked PEM", "[mtls]\nenable = true\nkey_pem = '''ENCRYPTED ARMOUR'''\n"),
+        ("a key of TLS that is none", "[mtls]\nenable = true\nkey_pem = 'TWEET'\n"),
+        ("a key of TLS of another kind", "[server.tls]\nenable = true\nkey_pem = '''EC ARMOUR'''\n"),
         ("a database password", "[mongodb]\nhost = 'h'\npassword = 'TWEET'\n"),
     ] {
         let canary = watch.canary(place);
@@ -347,6 +349,12 @@ fn commands(watch: &mut Watch, place: &Path, state: &Path) {
         let name = file.to_str().unwrap();
         command(watch, &["users", "create", place, "--password-file", name], &good, &[]);
         command(watch, &["users", "reset-password", place, "--password-file", name], &good, &[]);
+    }
+    let tls_key = watch.canary("a key file of TLS");
+    write(&file, &armour("EC", &tls_key));
+    write(&config, &toml(state, &format!("[mtls]\nenable = true\nkey_path = '{}'\n", file.display())));
+    for words in [&["serve"][..], &["config", "check"], &["config", "show", "--effective"]] {
+        command(watch, words, &config, &[]);
     }
     let wrong_key = watch.canary("a key file");
     write(&state.join("keys/user-jwt.key"), &armour("RSA", &wrong_key));

@@ -123,7 +123,7 @@ fn what_cannot_be_used_ends_the_start_with_its_reason() {
     ends(base.path(), &format!("[server]\nhost = \"{address}\"\n"), 69, &address);
     ends(base.path(), "[store]\nkind = \"mongodb\"\n", 78, "store.kind");
     ends(base.path(), "[cluster]\nkind = \"kubernetes\"\n", 78, "cluster.kind");
-    ends(base.path(), "[mtls]\nenable = true\n", 78, "mtls.enable");
+    ends(base.path(), "[mtls]\nenable = true\ncert_path = '/nowhere'\n", 78, "mtls.cert_path");
     ends(base.path(), "[sevrer]\nhost = \":1\"\n", 78, "did you mean");
 
     let file = base.path().join("file");

@@ -64,6 +64,8 @@ pub(crate) struct Caller {
 pub(crate) enum HandshakeError {
     #[error(transparent)]
     Tls(#[from] io::Error),
+    #[error("nobody has said who he is")]
+    Nobody,
     #[error("TLS cannot be set up: {0}")]
     SetUp(rustls::Error),
 }
@@ -84,6 +86,9 @@ impl ServerTls {
         match acceptor.accept(stream).into_fallible().await {
             Ok(stream) => {
                 let caller = self.caller(&credentials, stream.get_ref().1.peer_certificates());
+                if caller.is_none() && self.callers != Callers::Anyone {
+                    return Err(HandshakeError::Nobody);
+                }
                 Ok((stream.into(), caller))
             }
             Err((error, stream)) => {
@@ -109,7 +114,7 @@ impl ServerTls {
     fn caller(&self, credentials: &Credentials, chain: Option<&[CertificateDer<'static>]>) -> Option<Caller> {
         let Callers::Manager { cluster } = &self.callers else { return None };
         let chain = chain?.to_vec();
-        // The verifier has seen both; neither can fail now.
+        // The verifier has seen all of this, so that none of it can fail now.
         let identity = identity::manager(chain.first()?, cluster).ok()?;
         let until = crate::certs::Seen::from_der(chain.first()?).ok()?.not_after;
         Some(Caller {

@@ -27,8 +27,9 @@ pub enum CertsVerb {
     },
     /// Issue a certificate and its key: for a node's decision maker, or for another manager
     ///
-    /// Writes NAME.crt and NAME.key, mode 0600; NAME is the node's, or gthulhu-manager. A node's is good for being called
-    /// only: whoever takes it is no manager.
+    /// Writes NAME.crt and NAME.key, mode 0600; NAME is the node's, or gthulhu-manager. With --mount the names are those of
+    /// the files that a Secret holds: dm or manager, and ca.crt beside them. A node's is good for being called only: whoever
+    /// takes it is no manager.
     Issue {
         /// The node's name; without it, for a manager
         #[arg(long, value_name = "NAME", requires = "addresses")]
@@ -42,6 +43,9 @@ pub enum CertsVerb {
         /// Where to write them
         #[arg(long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
+        /// Makes DIR what is mounted into a pod: dm.crt and dm.key, or manager.crt and manager.key, and ca.crt
+        #[arg(long)]
+        mount: bool,
         /// Which configuration
         #[command(flatten)]
         files: FileArgs,
@@ -64,14 +68,22 @@ pub enum CertsVerb {
 pub(super) fn run(verb: &CertsVerb) -> Result<(), Exit> {
     match verb {
         CertsVerb::Ca { files } => say(authority(files)?.cert_pem().trim_end()),
-        CertsVerb::Issue { node, addresses, cluster, out, files } => {
+        CertsVerb::Issue { node, addresses, cluster, out, mount, files } => {
             let holder = holder(node.as_deref(), addresses, cluster.as_deref());
-            let cert = out.join(format!("{}.crt", node.as_deref().unwrap_or(MANAGER)));
+            let name = match (node, mount) {
+                (Some(_), true) => "dm",
+                (Some(node), false) => node,
+                (None, true) => "manager",
+                (None, false) => MANAGER,
+            };
+            let cert = out.join(format!("{name}.crt"));
             if cert.exists() {
                 let rule = "is there already; renew it, or choose another --out";
                 return Err(Exit::new(exit::CANNOT_CREATE, format!("{}: {rule}", cert.display())));
             }
-            issue(&authority(files)?, &holder, &cert)
+            let ca = authority(files)?;
+            issue(&ca, &holder, &cert)?;
+            if *mount { write(&out.join("ca.crt"), &ca.cert_pem()) } else { Ok(()) }
         }
         CertsVerb::Renew { cert, files } => {
             let holder = seen(cert)?.holder().ok_or_else(|| {
@@ -112,11 +124,15 @@ fn issue(ca: &Ca, holder: &Holder, cert: &Path) -> Result<(), Exit> {
     let key = cert.with_extension("key");
     // A key without its certificate says that something was interrupted; the other way round it would look whole.
     for (path, text) in [(&key, &issued.key_pem), (&cert.to_path_buf(), &issued.cert_pem)] {
-        files::write_atomic(path, text.as_bytes(), files::PRIVATE_FILE)
-            .map_err(|error| Exit::from_error(exit::CANNOT_CREATE, &error))?;
-        say(path.display())?;
+        write(path, text)?;
     }
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Exit> {
+    files::write_atomic(path, text.as_bytes(), files::PRIVATE_FILE)
+        .map_err(|error| Exit::from_error(exit::CANNOT_CREATE, &error))?;
+    say(path.display())
 }
 
 fn inspect(seen: &Seen) -> Result<(), Exit> {

@@ -1,11 +1,12 @@
 //! The manager as a process, ended in every way a process can end: killed at any moment, out of space, started on a
-//! damaged store or on one in use; and an operator's commands beside it.
+//! damaged store or on one in use; an operator's commands beside it; and its certificates replaced while it works.
 
 #![expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
 
 mod full;
 mod kill;
 mod manager;
+mod mtls;
 mod operate;
 mod record;
 mod refused;

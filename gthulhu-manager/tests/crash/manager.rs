@@ -112,6 +112,22 @@ impl Place {
         &self.store
     }
 
+    /// Where everything is: `state`, and `manager.toml`.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Adds sections to the configuration.
+    pub(crate) fn configure(&self, more: &str) {
+        let path = self.dir.path().join("manager.toml");
+        fs::write(&path, fs::read_to_string(&path).unwrap() + more).unwrap();
+    }
+
+    /// What the administrator logs in with.
+    pub(crate) fn login() -> Value {
+        json!({"username": NAME, "password": PASSWORD})
+    }
+
     fn command(&self, tracer: &[String]) -> Command {
         let mut command = program(tracer);
         command.args(["serve", "--config"]).arg(self.dir.path().join("manager.toml"));
@@ -191,9 +207,9 @@ impl Manager {
     }
 
     pub(crate) fn login(&self) -> String {
-        let body = json!({"username": NAME, "password": PASSWORD});
+        let login = Place::login();
         let answer =
-            Wire::connect(self.address, "").unwrap().call("POST", "/api/v1/auth/login", "login", &body);
+            Wire::connect(self.address, "").unwrap().call("POST", "/api/v1/auth/login", "login", &login);
         answer.unwrap().data()["token"].as_str().unwrap().to_owned()
     }
 
