@@ -108,7 +108,15 @@ impl Client {
     /// Sends a request and reads the whole response. Any status is a response; see [`ClientError`] for the rest.
     pub async fn send(&self, request: Request<'_>) -> Result<Response, ClientError> {
         let request = request.into_http(self.tls.as_ref())?;
-        match tokio::time::timeout(self.options.total, self.exchange(request)).await {
+        let room = self.tls.as_ref().map(|tls| tls.room(request.uri()));
+        let exchange = async {
+            let _turn = match &room {
+                Some(room) => room.turn().await,
+                None => None,
+            };
+            self.exchange(request).await
+        };
+        match tokio::time::timeout(self.options.total, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(ClientError::Timeout { limit: self.options.total }),
         }

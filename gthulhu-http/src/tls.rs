@@ -17,6 +17,7 @@ mod expiry;
 mod files;
 pub mod identity;
 mod live;
+mod room;
 mod serving;
 mod source;
 mod target;

@@ -114,7 +114,7 @@ async fn shake_hands<A>(
     let Some(tls) = &shared.tls else { return Some((Transport::Plain(stream), None)) };
     let shaken = async {
         match tls.accept(stream).await {
-            Ok((stream, caller)) => Some((Transport::Tls(Box::new(stream)), caller)),
+            Ok((stream, caller)) => Some((Transport::Tls { stream: Box::new(stream), _place: None }, caller)),
             Err(error) => {
                 // Whoever is refused hears why; here it is of interest to those who look for it.
                 tracing::info!(%peer, %error, "a TLS handshake failed");

@@ -18,6 +18,8 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::SingleCertAndKey;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 use webpki::{EndEntityCert, KeyUsage};
@@ -25,6 +27,7 @@ use webpki::{EndEntityCert, KeyUsage};
 use super::credentials::Credentials;
 use super::identity;
 use super::live::Live;
+use super::room::{Place, Room, Rooms};
 use super::target::Target;
 use super::transport::Transport;
 use super::{HTTP_1_1, provider};
@@ -40,6 +43,7 @@ pub struct ClientTls {
     cluster: String,
     server_name: Option<String>,
     renewal: Arc<Renewal>,
+    rooms: Arc<Rooms>,
 }
 
 /// Ends the use of connections to peers whose certificate is over, as they will not be looked at again.
@@ -56,7 +60,12 @@ impl ClientTls {
     pub fn new(live: Live, cluster: &str, server_name: &str) -> ClientTls {
         let server_name = Some(server_name.to_owned()).filter(|name| !name.is_empty());
         let renewal = Arc::new(Renewal { at: AtomicI64::new(i64::MAX), count: AtomicU64::new(0) });
-        ClientTls { live, cluster: cluster.to_owned(), server_name, renewal }
+        ClientTls { live, cluster: cluster.to_owned(), server_name, renewal, rooms: Arc::default() }
+    }
+
+    /// What there is room for with the node of this marked URL.
+    pub(crate) fn room(&self, uri: &Uri) -> Arc<Room> {
+        self.rooms.of(uri.authority().map_or("", |authority| authority.as_str()))
     }
 
     /// All that a connection to this node depends on.
@@ -68,7 +77,7 @@ impl ClientTls {
         Target { node: node.map(str::to_owned), server_name, generation }
     }
 
-    async fn connect(&self, stream: tokio::net::TcpStream, uri: &Uri) -> Result<Transport, BoxError> {
+    async fn connect(&self, stream: TcpStream, uri: &Uri, place: Place) -> Result<Transport, BoxError> {
         let target = Target::of(uri).ok_or_else(|| io::Error::other("not an address of this client"))?;
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let name = target.server_name.as_deref().unwrap_or(host).to_owned();
@@ -83,7 +92,7 @@ impl ClientTls {
         };
         let connector = TlsConnector::from(Arc::new(config(&credentials, guard)?));
         let stream = connector.connect(name, stream).await?;
-        Ok(Transport::Tls(Box::new(stream.into())))
+        Ok(Transport::Tls { stream: Box::new(stream.into()), _place: Some(place) })
     }
 }
 
@@ -143,12 +152,12 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let (tcp, tls, limit) = (self.tcp.call(uri.clone()), self.tls.clone(), self.limit);
         Box::pin(async move {
+            let Some(tls) = tls else { return Ok(TokioIo::new(Transport::Plain(tcp.await?.into_inner()))) };
+            let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+            let place = timeout(limit, tls.room(&uri).place()).await.map_err(late)?;
             let stream = tcp.await?.into_inner();
-            let Some(tls) = tls else { return Ok(TokioIo::new(Transport::Plain(stream))) };
-            match tokio::time::timeout(limit, tls.connect(stream, &uri)).await {
-                Ok(transport) => Ok(TokioIo::new(transport?)),
-                Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
-            }
+            let transport = timeout(limit, tls.connect(stream, &uri, place)).await.map_err(late)?;
+            Ok(TokioIo::new(transport?))
         })
     }
 }

@@ -9,11 +9,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+use super::room::Place;
+
 /// A connection to a peer or from one.
 #[derive(Debug)]
 pub(crate) enum Transport {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    /// A client's connection has a place in the room of its node.
+    Tls {
+        stream: Box<TlsStream<TcpStream>>,
+        _place: Option<Place>,
+    },
 }
 
 /// Does the same to either.
@@ -21,7 +27,7 @@ macro_rules! either {
     ($transport:expr, $stream:ident => $do:expr) => {
         match $transport.get_mut() {
             Transport::Plain($stream) => $do,
-            Transport::Tls($stream) => $do,
+            Transport::Tls { stream: $stream, .. } => $do,
         }
     };
 }
@@ -56,7 +62,7 @@ impl AsyncWrite for Transport {
     fn is_write_vectored(&self) -> bool {
         match self {
             Transport::Plain(stream) => stream.is_write_vectored(),
-            Transport::Tls(stream) => stream.is_write_vectored(),
+            Transport::Tls { stream, .. } => stream.is_write_vectored(),
         }
     }
 }
@@ -65,7 +71,7 @@ impl Connection for Transport {
     fn connected(&self) -> Connected {
         let stream = match self {
             Transport::Plain(stream) => stream,
-            Transport::Tls(stream) => stream.get_ref().0,
+            Transport::Tls { stream, .. } => stream.get_ref().0,
         };
         stream.connected()
     }

@@ -1,7 +1,5 @@
 //! TLS on real sockets: who is let in, who is believed, what happens when certificates change.
 
-#![expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
-
 #[cfg(test)]
 mod callers;
 #[cfg(test)]

@@ -58,17 +58,17 @@ impl Folder {
     }
 
     /// How often files were read again with this outcome.
-    fn reads(&self, outcome: &str) -> u64 {
+    fn reads(&self, outcome: &str) -> f64 {
         let families = self.registry.gather();
         let reads = families.iter().find(|family| family.name() == "gthulhu_tls_reloads_total").unwrap();
         let of =
             reads.get_metric().iter().find(|metric| metric.get_label().iter().any(|l| l.value() == outcome));
-        of.unwrap().get_counter().get_value() as u64
+        of.unwrap().get_counter().get_value()
     }
 
-    async fn until(&self, outcome: &str, count: u64) {
+    async fn until(&self, outcome: &str, count: u32) {
         let reached = async {
-            while self.reads(outcome) < count {
+            while self.reads(outcome) < f64::from(count) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -202,7 +202,7 @@ async fn what_cannot_be_used_leaves_the_last_good_ones() {
         };
         tokio::time::timeout(Duration::from_secs(60), settled).await.unwrap();
     }
-    assert_eq!(folder.reads("taken"), 0);
+    assert!(folder.reads("taken") < 1.0, "nothing of it was taken");
     put(folder.dir.path(), &over, &ca.pem);
     folder.until("refused", refused + 1).await;
     stranger(server.address(), &ca.pem, Some(&manager(&ca))).await.unwrap();
