@@ -47,9 +47,9 @@ fn broken_files_are_told_by_line_and_column_and_what_to_write() {
             "[[nodes]]\nname = 'a'\nurl = 'http://a:1'\n[[nodes]]\nname = 'a'\nurl = 'b:1'\n[[nodes]]\n",
             &[
                 "5:8: `nodes[1].name` is `a` a second time; name each node once",
-                "6:7: `nodes[1].url` must be http://host:port",
+                "6:7: `nodes[1].url` must be http://host:port; https:// needs mtls.enable",
                 "7:1: `nodes[2].name` must be the node's name as pods carry it",
-                "7:1: `nodes[2].url` must be http://host:port",
+                "7:1: `nodes[2].url` must be http://host:port; https:// needs mtls.enable",
             ],
         ),
         (

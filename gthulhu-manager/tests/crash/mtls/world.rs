@@ -41,7 +41,7 @@ impl Daemon {
         });
         let mut daemon = Daemon { child, address: String::new(), seen: Vec::new(), lines };
         let listens = daemon.said(|event| event["address"].is_string());
-        daemon.address = listens["address"].as_str().unwrap().to_owned();
+        listens["address"].as_str().unwrap().clone_into(&mut daemon.address);
         daemon
     }
 
