@@ -123,6 +123,9 @@ pub fn derive<S: BuildHasher>(
 }
 
 /// The pods that one strategy matches, scheduled or not, in the order given.
-pub fn matching<'a>(strategy: &StrategySpec, pods: &'a [Arc<Pod>]) -> Vec<&'a Arc<Pod>> {
-    pods.iter().filter(|pod| strategy.matches(pod)).collect()
+pub fn matching<'a>(
+    strategy: &StrategySpec,
+    pods: impl IntoIterator<Item = &'a Arc<Pod>>,
+) -> Vec<&'a Arc<Pod>> {
+    pods.into_iter().filter(|pod| strategy.matches(pod)).collect()
 }

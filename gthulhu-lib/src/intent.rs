@@ -11,6 +11,7 @@ pub mod set;
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::id::Id;
 use crate::strategy::Resolved;
@@ -22,11 +23,11 @@ pub use check::{
 };
 pub use checker::{COMMAND_REGEXES_MAX, Checker};
 
-/// One strategy applied to one pod, checked.
+/// One strategy applied to one pod, checked. Cloning is cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     /// As received, except that `strategy_id` is in its written form.
-    body: IntentBody,
+    body: Arc<IntentBody>,
     strategy: Option<Id>,
 }
 
@@ -58,7 +59,7 @@ impl Intent {
             }
         };
         body.strategy_id = strategy.map(|id: Id| id.to_string());
-        Ok(Self { body, strategy })
+        Ok(Self { body: Arc::new(body), strategy })
     }
 
     /// The strategy that this intent comes from; older managers do not say.
@@ -120,7 +121,7 @@ impl Intent {
 
     /// The intent as it travels.
     pub fn to_wire(&self) -> IntentBody {
-        self.body.clone()
+        (*self.body).clone()
     }
 }
 

@@ -5,19 +5,21 @@
 
 use std::sync::Arc;
 
-use gthulhu_lib::derive::Pod;
 use tokio::sync::watch;
 
 mod absent;
 pub mod folder;
+mod pods;
 
 pub use absent::Absent;
+pub use pods::{NodePods, Pods};
 
 /// Everything known of the cluster at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClusterView {
-    /// Every known pod, terminal ones and those without a node included; no two share a uid.
-    pub pods: Vec<Arc<Pod>>,
+    /// Every known pod, terminal ones and those without a node included. What did not change since the view before is
+    /// shared with it.
+    pub pods: Pods,
     /// Every known node, sorted by name.
     pub nodes: Vec<ClusterNode>,
     /// Whether the source was read as a whole. While false, "no pod matches" proves nothing, and nothing must be

@@ -6,8 +6,11 @@
 //! The state that a node is asked to hold is always its full set of intents, numbered by a [`Pair`]; a dm
 //! refuses an older pair, so that a late or repeated message can do no harm.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+use gthulhu_lib::intent::set::IntentSet;
 
 pub mod client;
 pub mod driver;
@@ -17,6 +20,9 @@ mod testdm;
 
 /// A node's name, as pods carry it in `spec.nodeName`.
 pub type NodeName = Arc<str>;
+
+/// What all nodes should hold, each its full set; a node that is not in the map should hold nothing.
+pub type NodeSets = Arc<BTreeMap<NodeName, Arc<IntentSet>>>;
 
 /// Where a node's dm listens.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

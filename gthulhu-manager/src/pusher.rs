@@ -9,23 +9,21 @@
 
 mod screen;
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use gthulhu_lib::id::intent_id;
 use gthulhu_lib::intent::Limits;
-use gthulhu_lib::intent::set::IntentSet;
 use gthulhu_lib::wire::IntentBody;
 
 use crate::cluster::Cluster;
 use crate::domain::NodeAck;
+use crate::nodes::NodeSets;
 use crate::nodes::driver::{AckSink, EpochSource, NodeStatus, NodesHandle, PortError};
 use crate::service::Service;
 use crate::service::ports::NodeStates;
 
+pub use screen::Screen;
 pub(crate) use screen::screened;
-
-use screen::Screen;
 
 /// What the nodes hold, as the service asks for it. Until the driver runs, nobody holds anything.
 #[derive(Default)]
@@ -119,9 +117,9 @@ pub async fn run(service: Arc<Service>, cluster: Arc<dyn Cluster>, nodes: NodesH
 }
 
 /// Every node's full set; `None` while pods may be missing from the view.
-fn wanted(service: &Service, screen: &mut Screen) -> Option<HashMap<String, Arc<IntentSet>>> {
+pub fn wanted(service: &Service, screen: &mut Screen) -> Option<NodeSets> {
     if let Err(error) = service.forget_vanished_pods() {
         tracing::warn!(%error, "exclusions of vanished pods stay for now");
     }
-    Some(screen.sets(service.desired()?))
+    Some(screen.sets(&service.wanted()?))
 }

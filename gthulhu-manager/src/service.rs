@@ -75,7 +75,7 @@ use hashing::Hashing;
 use login::Costs;
 use notes::Notes;
 use picture::Pictures;
-use ports::{Desired, NodeStates};
+use ports::{NodeStates, Wanted};
 use throttle::Throttle;
 use world::World;
 
@@ -142,8 +142,8 @@ impl Service {
 
     /// What every node should hold now. `None` while the view of the cluster is not complete: a node must not lose
     /// its intents because its pods have not been seen yet.
-    pub fn desired(&self) -> Option<Desired> {
-        self.picture().desired()
+    pub fn wanted(&self) -> Option<Wanted> {
+        self.picture().wanted()
     }
 
     /// The next epoch: greater than any before it and than `above`. On stable storage when this returns.

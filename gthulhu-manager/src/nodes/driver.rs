@@ -4,17 +4,16 @@ mod ask;
 mod run;
 mod status;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
-use gthulhu_lib::intent::set::IntentSet;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::client::DmClient;
 use super::machine::Options;
-use super::{Endpoint, NodeName};
+use super::{Endpoint, NodeName, NodeSets};
 use crate::domain::NodeAck;
 
 pub use ask::{AskError, Candidate};
@@ -50,7 +49,7 @@ pub struct NodesHandle {
 /// What the loop is told; only the latest word counts.
 struct Inputs {
     endpoints: watch::Sender<BTreeMap<NodeName, Arc<Endpoint>>>,
-    desired: watch::Sender<HashMap<NodeName, Arc<IntentSet>>>,
+    desired: watch::Sender<NodeSets>,
 }
 
 /// Starts the loop. It ends when the last handle is gone, after storing what is still to be stored.
@@ -62,7 +61,7 @@ pub fn spawn(
 ) -> (NodesHandle, JoinHandle<()>) {
     let client = Arc::new(client);
     let (endpoints, endpoints_seen) = watch::channel(BTreeMap::new());
-    let (desired, desired_seen) = watch::channel(HashMap::new());
+    let (desired, desired_seen) = watch::channel(NodeSets::default());
     let (publisher, status) = watch::channel(Arc::default());
     let inputs = run::Watched { endpoints: endpoints_seen, desired: desired_seen };
     let run = run::Run::new(options, Arc::clone(&client), epochs, acks, publisher);
@@ -77,9 +76,9 @@ impl NodesHandle {
         self.inputs.endpoints.send_replace(endpoints);
     }
 
-    /// Says what all nodes should hold; a node that is left out should hold nothing.
-    pub fn desired(&self, sets: HashMap<String, Arc<IntentSet>>) {
-        self.inputs.desired.send_replace(sets.into_iter().map(|(node, set)| (node.into(), set)).collect());
+    /// Says what all nodes should hold.
+    pub fn desired(&self, sets: NodeSets) {
+        self.inputs.desired.send_replace(sets);
     }
 
     /// How the nodes are now.

@@ -13,7 +13,7 @@
 //!
 //! Time is whatever the caller says, counted from any start; the machine only compares moments.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use self::epochs::Epochs;
 use self::node::{Node, Phase};
 use self::options::Jitter;
 use self::queue::Lanes;
-use super::{Endpoint, NodeName};
+use super::{Endpoint, NodeName, NodeSets};
 
 mod answer;
 mod call;
@@ -46,7 +46,7 @@ pub struct Machine {
     epochs: Epochs,
     nodes: BTreeMap<NodeName, Node>,
     /// What nodes should hold, also those that have no dm yet; none until it was said for the first time.
-    desired: Option<HashMap<NodeName, Arc<IntentSet>>>,
+    desired: Option<NodeSets>,
     nothing: Arc<IntentSet>,
     /// The greatest generation of any node that is gone: should it come back, it goes on above it.
     floor: u64,
@@ -136,9 +136,14 @@ impl Machine {
         }
     }
 
-    fn aim(&mut self, sets: HashMap<NodeName, Arc<IntentSet>>, now: Duration) {
+    fn aim(&mut self, sets: NodeSets, now: Duration) {
         self.desired = Some(sets);
-        for name in self.names() {
+        let aims_elsewhere = |name: &&NodeName| {
+            let goal = self.goal_of(name);
+            self.nodes.get(*name).is_some_and(|node| !goal.is_some_and(|goal| node.aims_at(&goal)))
+        };
+        let names: Vec<_> = self.nodes.keys().filter(aims_elsewhere).cloned().collect();
+        for name in names {
             let Some(goal) = self.goal_of(&name) else { continue };
             let Some(node) = self.nodes.get_mut(&name) else { continue };
             let agreed = node.agrees();

@@ -1,15 +1,17 @@
 //! What is pushed is what a node takes. One intent that a node refuses would keep it from all the others, so intents
 //! that break a rule are left out here, by themselves.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use gthulhu_lib::derive::{DerivedIntent, StrategySpec};
 use gthulhu_lib::id::Id;
 use gthulhu_lib::intent::set::IntentSet;
 use gthulhu_lib::intent::{COMMAND_REGEXES_MAX, Checker, Intent, Invalid, Limits};
 use gthulhu_lib::wire::IntentBody;
 
-use crate::service::ports::Desired;
+use crate::nodes::{NodeName, NodeSets};
+use crate::service::ports::{NodeIntents, Wanted};
 
 /// How many strategies one line of the log names.
 const NAMED_MAX: usize = 100;
@@ -27,42 +29,76 @@ pub(crate) struct Screened {
 /// Checks a node's set as the node will. An intent breaks a rule when its pod's labels are not what Kubernetes allows, or
 /// when the limits were narrowed since its strategy was written.
 pub(crate) fn screened(checker: &mut Checker, bodies: Vec<IntentBody>) -> Screened {
-    let mut broken = Vec::new();
-    let mut acceptable = |body: IntentBody| {
-        let pod = body.pod_name.clone();
-        checker.check(body).map_err(|rule| broken.push((pod, rule))).ok()
-    };
-    let acceptable: IntentSet = bodies.into_iter().filter_map(&mut acceptable).collect();
-    let (set, beyond) = acceptable.split_at_regex_bound();
-    Screened { set, broken, beyond }
+    let checked = bodies.into_iter().map(|body| checked(checker, body)).collect();
+    Screened::of(checked)
 }
 
-/// Checks every node's set as the node will.
+/// An intent, or its pod and the rule that it breaks.
+type Checked = Result<Intent, (String, Invalid)>;
+
+fn checked(checker: &mut Checker, body: IntentBody) -> Checked {
+    let pod = body.pod_name.clone();
+    checker.check(body).map_err(|rule| (pod, rule))
+}
+
+impl Screened {
+    fn of(checked: Vec<Checked>) -> Self {
+        let mut broken = Vec::new();
+        let acceptable: IntentSet =
+            checked.into_iter().filter_map(|one| one.map_err(|fault| broken.push(fault)).ok()).collect();
+        let (set, beyond) = acceptable.split_at_regex_bound();
+        Self { set, broken, beyond }
+    }
+}
+
+/// Checks every node's set as the node will. What is the same as before is not checked again.
 #[derive(Debug, Default)]
-pub(super) struct Screen {
+pub struct Screen {
     checker: Checker,
+    /// What the regexes in `checker` are those of.
+    strategies: Arc<BTreeMap<Id, Arc<StrategySpec>>>,
+    /// What each node's intents came to.
+    nodes: BTreeMap<NodeName, Kept>,
+    /// The sets of `nodes`.
+    sets: NodeSets,
     /// The strategies that are left out on a node because of the bound on regexes.
     left_out: HashMap<String, BTreeSet<Id>>,
 }
 
 impl Screen {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { checker: Checker::new(limits), left_out: HashMap::new() }
+    /// Nothing was checked yet.
+    pub fn new(limits: Limits) -> Self {
+        Self { checker: Checker::new(limits), ..Self::default() }
     }
 
-    /// Every node's set, without what its node would refuse.
-    pub(super) fn sets(&mut self, desired: Desired) -> HashMap<String, Arc<IntentSet>> {
-        self.checker.next_round();
-        self.left_out.retain(|node, _| desired.contains_key(node));
-        let set = |(node, bodies): (String, _)| {
-            let set = self.set(&node, bodies);
-            (node, Arc::new(set))
-        };
-        desired.into_iter().map(set).collect()
+    /// Every node's set, without what its node would refuse. A set that did not change is the same allocation.
+    pub fn sets(&mut self, wanted: &Wanted) -> NodeSets {
+        // Pods bring no regexes, so what is known of them is good until the strategies change.
+        if !Arc::ptr_eq(&self.strategies, &wanted.strategies) {
+            self.checker.next_round();
+            self.strategies = Arc::clone(&wanted.strategies);
+        }
+        let gone: Vec<_> =
+            self.nodes.keys().filter(|node| !wanted.nodes.contains_key(*node)).cloned().collect();
+        for node in gone {
+            self.nodes.remove(&node);
+            self.left_out.remove(&*node);
+            Arc::make_mut(&mut self.sets).remove(&node);
+        }
+        for (node, intents) in &*wanted.nodes {
+            if self.nodes.get(node).is_some_and(|kept| Arc::ptr_eq(&kept.intents, intents)) {
+                continue;
+            }
+            let kept = Kept::new(&mut self.checker, intents, self.nodes.remove(node));
+            let set = self.set(node, kept.checked.clone());
+            self.nodes.insert(Arc::clone(node), kept);
+            Arc::make_mut(&mut self.sets).insert(Arc::clone(node), Arc::new(set));
+        }
+        Arc::clone(&self.sets)
     }
 
-    fn set(&mut self, node: &str, bodies: Vec<IntentBody>) -> IntentSet {
-        let Screened { set, broken, beyond } = screened(&mut self.checker, bodies);
+    fn set(&mut self, node: &str, checked: Vec<Checked>) -> IntentSet {
+        let Screened { set, broken, beyond } = Screened::of(checked);
         for (pod, rule) in broken {
             tracing::warn!(node, pod, %rule, "an intent is left out");
         }
@@ -91,48 +127,124 @@ impl Screen {
     }
 }
 
+/// Intents of one node, and what checking each of them said.
+#[derive(Debug)]
+struct Kept {
+    intents: NodeIntents,
+    checked: Vec<Checked>,
+}
+
+impl Kept {
+    /// Checks those that are not among the ones before. Both are in the same order.
+    fn new(checker: &mut Checker, intents: &NodeIntents, before: Option<Self>) -> Self {
+        fn order(intent: &DerivedIntent) -> (Id, &str) {
+            (intent.strategy.id, &intent.pod.uid)
+        }
+        let (known, verdicts) = before.map(|kept| (kept.intents, kept.checked)).unwrap_or_default();
+        let mut known = known.iter().zip(verdicts).peekable();
+        let check = |intent: &DerivedIntent| {
+            while known.next_if(|(one, _)| order(one) < order(intent)).is_some() {}
+            let same = |(one, _): &(&DerivedIntent, Checked)| {
+                Arc::ptr_eq(&one.strategy, &intent.strategy) && Arc::ptr_eq(&one.pod, &intent.pod)
+            };
+            known.next_if(same).map_or_else(|| checked(checker, intent.body()), |(_, verdict)| verdict)
+        };
+        Self { intents: Arc::clone(intents), checked: intents.iter().map(check).collect() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use gthulhu_lib::derive::Pod;
+    use gthulhu_lib::id::intent_id;
+
     use super::*;
 
-    fn body(pod: &str, priority: i64) -> IntentBody {
-        IntentBody {
-            pod_id: pod.into(),
-            pod_name: pod.into(),
-            k8s_namespace: "default".into(),
-            node_id: "n1".into(),
-            priority,
-            ..IntentBody::default()
+    /// An intent of this pod on n1.
+    fn intent(pod: &str, priority: i64) -> DerivedIntent {
+        derived(pod, StrategySpec { priority, ..spec(1, "") })
+    }
+
+    fn spec(number: usize, regex: &str) -> StrategySpec {
+        StrategySpec {
+            id: format!("{number:024x}").parse().unwrap(),
+            selectors: vec![],
+            namespaces: vec![],
+            command_regex: regex.into(),
+            priority: 3,
+            execution_time: 0,
         }
     }
 
-    fn set_of(screen: &mut Screen, bodies: Vec<IntentBody>) -> Arc<IntentSet> {
-        screen.sets([("n1".to_string(), bodies)].into()).remove("n1").unwrap()
+    fn derived(pod: &str, spec: StrategySpec) -> DerivedIntent {
+        let pod = Pod {
+            uid: pod.into(),
+            name: pod.into(),
+            namespace: "default".into(),
+            node: Some("n1".into()),
+            labels: BTreeMap::new(),
+            terminal: false,
+        };
+        DerivedIntent { id: intent_id(spec.id, &pod.uid), strategy: Arc::new(spec), pod: Arc::new(pod) }
+    }
+
+    fn wanted(mut intents: Vec<DerivedIntent>) -> Wanted {
+        intents
+            .sort_by(|one, other| (one.strategy.id, &one.pod.uid).cmp(&(other.strategy.id, &other.pod.uid)));
+        let strategies =
+            intents.iter().map(|intent| (intent.strategy.id, Arc::clone(&intent.strategy))).collect();
+        let nodes = BTreeMap::from([("n1".into(), intents.into())]);
+        Wanted { strategies: Arc::new(strategies), nodes: Arc::new(nodes) }
+    }
+
+    fn set_of(screen: &mut Screen, intents: Vec<DerivedIntent>) -> Arc<IntentSet> {
+        Arc::clone(&screen.sets(&wanted(intents))["n1"])
     }
 
     #[test]
     fn an_intent_that_breaks_a_rule_is_left_out_by_itself() {
-        let uids = |bodies: Vec<IntentBody>| {
-            let set = set_of(&mut Screen::default(), bodies);
+        let uids = |intents: Vec<DerivedIntent>| {
+            let set = set_of(&mut Screen::default(), intents);
             set.iter().map(|intent| intent.pod_uid().to_owned()).collect::<Vec<_>>()
         };
-        assert_eq!(uids(vec![body("a", 3), body("b", 21), body("c", 20)]), ["a", "c"]);
-        assert_eq!(uids(vec![body("b", 21)]), [""; 0]);
-        let unclosed = IntentBody { command_regex: "(".into(), ..body("b", 3) };
-        assert_eq!(uids(vec![body("a", 3), unclosed.clone(), unclosed]), ["a"]);
+        assert_eq!(uids(vec![intent("a", 3), intent("b", 21), intent("c", 20)]), ["a", "c"]);
+        assert_eq!(uids(vec![intent("b", 21)]), [""; 0]);
+        assert_eq!(uids(vec![intent("a", 3), derived("b", spec(2, "(")), derived("c", spec(2, "("))]), ["a"]);
+    }
+
+    #[test]
+    fn sets_that_follow_one_another_are_those_made_anew_and_an_unchanged_one_is_the_same() {
+        let all = [
+            intent("a", 3),
+            intent("b", 21),
+            intent("c", 7),
+            derived("a", spec(2, "^web$")),
+            derived("c", spec(3, "(")),
+            derived("d", spec(2, "^web$")),
+        ];
+        let mut screen = Screen::default();
+        // Each bit of a number says whether an intent is there; from one number to the next several come and go.
+        for step in 0..200_u32 {
+            let there = (step * 37) % 64;
+            let intents: Vec<_> =
+                (0..6).filter(|bit| there >> bit & 1 == 1).map(|bit| all[bit].clone()).collect();
+            let wanted = wanted(intents);
+            let sets = screen.sets(&wanted);
+            assert_eq!(sets, Screen::default().sets(&wanted), "{there:b}");
+            let again = screen.sets(&wanted);
+            assert!(Arc::ptr_eq(&sets["n1"], &again["n1"]), "nothing changed");
+        }
+        assert!(screen.sets(&Wanted::default()).is_empty(), "the node has no intents any more");
     }
 
     #[test]
     fn a_node_with_too_many_regexes_gets_the_first_ones_and_the_others_are_told_once() {
-        let strategy = |number: usize| format!("{number:024x}");
         // Strategy 0 has the last pod in canonical order.
-        let numbered = |number: usize| IntentBody {
-            command_regex: format!("r{number}"),
-            strategy_id: Some(strategy(number)),
-            ..body(&format!("pod-{:05}", 50_000 - number), 3)
+        let numbered = |number: usize| {
+            derived(&format!("pod-{:05}", 50_000 - number), spec(number, &format!("r{number}")))
         };
         let mut screen = Screen::default();
-        let wanted = |count: usize| (0..count).map(numbered).chain([body("z", 3)]).collect::<Vec<_>>();
+        let wanted = |count: usize| (0..count).map(numbered).chain([intent("z", 3)]).collect::<Vec<_>>();
 
         let whole = set_of(&mut screen, wanted(COMMAND_REGEXES_MAX));
         assert_eq!(whole.len(), COMMAND_REGEXES_MAX + 1);
@@ -141,7 +253,7 @@ mod tests {
         let part = set_of(&mut screen, wanted(COMMAND_REGEXES_MAX + 2));
         IntentSet::check(part.to_wire(), &Limits::default()).unwrap();
         assert_eq!(part.len(), COMMAND_REGEXES_MAX + 1, "the intent without a regex stays");
-        let out = [0, 1].map(|number| strategy(number).parse().unwrap());
+        let out = [0, 1].map(|number| spec(number, "").id);
         assert_eq!(screen.left_out["n1"], out.into());
         assert!(!screen.is_news("n1", &out.into()), "told already");
         assert!(screen.is_news("n1", &out[..1].iter().copied().collect()), "others than before");

@@ -105,7 +105,7 @@ impl Service {
 
     fn story(&self, grant: &Granted<PodPidRead>, pod: &Arc<Pod>) -> PodStory {
         let state = self.world.state();
-        let picture = Picture::of_pods(&state, vec![Arc::clone(pod)]);
+        let picture = Picture::of_pods(&state, [Arc::clone(pod)].into_iter().collect());
         let strategies: Vec<_> =
             picture.intents().iter().map(|intent| self.on_pod(grant, &state, intent)).collect();
         let others =

@@ -1,17 +1,21 @@
 //! The intents that follow from the newest strategies, exclusions and pods, computed once per change. Each strategy
 //! applies within the reach of its creator.
+//!
+//! A picture is made from the one before it, and costs what changed: see [`follow`].
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+mod follow;
 
-use gthulhu_lib::derive::{Catalogue, Derived, DerivedIntent, Pod, StrategySpec, matching};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use gthulhu_lib::derive::{Catalogue, DerivedIntent, Pod, StrategySpec, matching};
 use gthulhu_lib::id::Id;
 
-use super::ports::Desired;
+use super::ports::{Desired, NodeIntents, Wanted};
 use super::reach::Reaches;
-use super::state::{Shelf, State, Stored};
+use super::state::{Shelf, State};
 use super::{Service, ServiceError};
-use crate::cluster::ClusterView;
+use crate::cluster::{ClusterView, Pods};
 use crate::domain::{Exclusion, Strategy};
 
 /// Intents, and what they follow from.
@@ -20,13 +24,19 @@ pub(super) struct Picture {
     strategies: Shelf<Id, Strategy>,
     exclusions: Shelf<Id, Exclusion>,
     reaches: Reaches,
-    derived: Derived,
+    /// What the strategies ask for within reach.
+    specs: Arc<BTreeMap<Id, Arc<StrategySpec>>>,
+    /// Of each node that has any, the intents, sorted by strategy id, then pod uid.
+    nodes: Arc<BTreeMap<Arc<str>, NodeIntents>>,
+    /// The same of all nodes in one, made when somebody asks.
+    all: OnceLock<Vec<DerivedIntent>>,
 }
 
 /// The picture made last, and what makes the next one cheap.
 #[derive(Default)]
 pub(super) struct Pictures {
     last: Mutex<Option<Arc<Picture>>>,
+    /// The pods of `last`.
     pods: Mutex<Catalogue>,
 }
 
@@ -44,8 +54,9 @@ impl Pictures {
         }
         // Not under the lock of `last`: those for whom the known picture is good enough do not wait for this one.
         let mut pods = self.pods.lock().unwrap_or_else(|poisoned| {
-            // A panic may have left the catalogue half changed.
+            // A panic may have left the catalogue half changed: both begin anew.
             self.pods.clear_poison();
+            *self.last() = None;
             let mut guard = poisoned.into_inner();
             *guard = Catalogue::default();
             guard
@@ -54,37 +65,41 @@ impl Pictures {
         if let Some(picture) = self.known(state, &view) {
             return picture;
         }
-        let picture = Arc::new(Picture::new(state, view, &mut pods));
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&picture));
+        let last = self.last().clone();
+        let picture = Arc::new(Picture::new(state, view, last.as_deref(), &mut pods));
+        *self.last() = Some(Arc::clone(&picture));
         picture
     }
 
     /// The picture made last, if it is the one of `state` and `view`.
     fn known(&self, state: &State, view: &Arc<ClusterView>) -> Option<Arc<Picture>> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.clone().filter(|picture| picture.shows(state, view))
+        self.last().clone().filter(|picture| picture.shows(state, view))
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Option<Arc<Picture>>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Picture {
-    fn new(state: &State, view: Arc<ClusterView>, pods: &mut Catalogue) -> Self {
-        let confined = |stored: &Arc<Stored<Strategy>>| {
-            let strategy = &stored.value;
-            state.reaches.get(&strategy.creator)?.confine(strategy).map(Arc::new)
-        };
-        let specs: Vec<_> = state.strategies.values().filter_map(confined).collect();
-        let excluded: HashSet<_> = state.exclusions.keys().copied().collect();
-        pods.set(&view.pods);
-        let derived = pods.derive(&specs, &excluded);
+    /// `catalogue` holds the pods of `before`, and those of `view` afterwards.
+    fn new(
+        state: &State,
+        view: Arc<ClusterView>,
+        before: Option<&Picture>,
+        catalogue: &mut Catalogue,
+    ) -> Self {
+        let specs = follow::specs(state, before);
+        let nodes = follow::nodes(state, &specs, &view.pods, before, catalogue);
         let (strategies, exclusions) = (Arc::clone(&state.strategies), Arc::clone(&state.exclusions));
         let reaches = Arc::clone(&state.reaches);
-        Self { view, strategies, exclusions, reaches, derived }
+        Self { view, strategies, exclusions, reaches, specs, nodes, all: OnceLock::new() }
     }
 
     /// What follows from `state` for these pods alone, as it would be if they were all that is known.
-    pub(super) fn of_pods(state: &State, pods: Vec<Arc<Pod>>) -> Self {
+    pub(super) fn of_pods(state: &State, pods: Pods) -> Self {
         let view = ClusterView { pods, complete: true, ..ClusterView::default() };
-        Self::new(state, Arc::new(view), &mut Catalogue::default())
+        Self::new(state, Arc::new(view), None, &mut Catalogue::default())
     }
 
     /// Would a new picture be the same? Shelves and views are replaced when they change, so identity is enough.
@@ -97,7 +112,11 @@ impl Picture {
 
     /// All intents, sorted by strategy id, then pod uid.
     pub(super) fn intents(&self) -> &[DerivedIntent] {
-        &self.derived.intents
+        self.all.get_or_init(|| {
+            let mut all: Vec<_> = self.nodes.values().flat_map(|intents| intents.iter().cloned()).collect();
+            all.sort_unstable_by(|one, other| follow::order(one).cmp(&follow::order(other)));
+            all
+        })
     }
 
     /// The intents of one strategy.
@@ -114,28 +133,33 @@ impl Picture {
     }
 
     /// The pods of the cluster, as far as they are known.
-    pub(super) fn pods(&self) -> &[Arc<Pod>] {
+    pub(super) fn pods(&self) -> &Pods {
         &self.view.pods
     }
 
-    /// Each node's full set; `None` while pods may be missing from the view.
-    pub(super) fn desired(&self) -> Option<Desired> {
-        self.view.complete.then(|| {
-            let mut desired = Desired::new();
-            for intent in self.intents() {
-                desired.entry(intent.node().to_string()).or_default().push(intent.body());
-            }
-            desired
-        })
+    /// What each node should hold; `None` while pods may be missing from the view.
+    pub(super) fn wanted(&self) -> Option<Wanted> {
+        let (strategies, nodes) = (Arc::clone(&self.specs), Arc::clone(&self.nodes));
+        self.view.complete.then_some(Wanted { strategies, nodes })
+    }
+}
+
+impl Wanted {
+    /// Each node's full set as it travels.
+    pub fn bodies(&self) -> Desired {
+        let bodies = |intents: &NodeIntents| intents.iter().map(DerivedIntent::body).collect();
+        let nodes = self.nodes.iter().map(|(node, intents)| (node.to_string(), bodies(intents)));
+        nodes.collect::<HashMap<_, _>>()
     }
 }
 
 /// Demands that the strategy matches some pod; the error tells "no such pods" from "not known yet".
 pub(super) fn demand_pods(view: &ClusterView, strategy: &StrategySpec) -> Result<(), ServiceError> {
-    match matching(strategy, &view.pods).is_empty() {
-        false => Ok(()),
-        true if view.complete => Err(ServiceError::NoPodsMatch),
-        true => Err(not_ready(view)),
+    let found: Option<&Arc<Pod>> = matching(strategy, view.pods.iter()).first().copied();
+    match found {
+        Some(_) => Ok(()),
+        None if view.complete => Err(ServiceError::NoPodsMatch),
+        None => Err(not_ready(view)),
     }
 }
 
@@ -145,29 +169,4 @@ pub(super) fn not_ready(view: &ClusterView) -> ServiceError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Barrier;
-    use std::thread;
-
-    use super::*;
-    use crate::service::testbed::{Bed, app};
-
-    #[test]
-    fn all_who_ask_after_a_change_share_one_picture() {
-        const ASKING: usize = 8;
-        let bed = Bed::new();
-        for _ in 0..20 {
-            bed.create(app("web")).unwrap();
-            let together = Barrier::new(ASKING);
-            let ask = || {
-                together.wait();
-                bed.service.picture()
-            };
-            let pictures: Vec<_> = thread::scope(|scope| {
-                let asking: Vec<_> = (0..ASKING).map(|_| scope.spawn(ask)).collect();
-                asking.into_iter().map(|asked| asked.join().unwrap()).collect()
-            });
-            assert!(pictures.iter().all(|picture| Arc::ptr_eq(picture, &pictures[0])));
-        }
-    }
-}
+mod tests;

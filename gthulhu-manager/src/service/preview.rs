@@ -79,16 +79,15 @@ impl Service {
         let strategy = state.strategies.get(&id).map_or(draft.strategy, |stored| stored.value.clone());
         let reach = state.reaches.get(&strategy.creator).and_then(|reach| reach.confine(&strategy));
         let mut pods: Vec<Arc<Pod>> =
-            reach.iter().flat_map(|spec| matching(spec, &view.pods)).map(Arc::clone).collect();
+            reach.iter().flat_map(|spec| matching(spec, view.pods.iter())).map(Arc::clone).collect();
         pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
 
         let mut asked: BTreeSet<&str> = pods.iter().filter_map(|pod| pod.node.as_deref()).collect();
         let unasked = asked.iter().nth(NODES_MAX).copied();
         let unasked = unasked.map(|first| asked.split_off(first)).unwrap_or_default();
         // All pods of these nodes: what a node takes of a set depends on the whole of it.
-        let on_asked = |pod: &&Arc<Pod>| pod.node.as_deref().is_some_and(|node| asked.contains(node));
-        let picture = Picture::of_pods(&state, view.pods.iter().filter(on_asked).cloned().collect());
-        let desired = picture.desired().unwrap_or_default();
+        let on_asked = asked.iter().flat_map(|node| view.pods.on(node)).cloned().collect();
+        let desired = Picture::of_pods(&state, on_asked).wanted().unwrap_or_default().bodies();
 
         let spec = strategy.spec();
         let his = |pod: &&Arc<Pod>| grant.covers_pod(&strategy, &pod.namespace);

@@ -204,13 +204,13 @@ impl Bed {
 
     /// `node` accepts everything that it should hold.
     pub(super) fn accept(&self, node: &str) {
-        let intents = self.service.desired().unwrap().remove(node).unwrap_or_default();
+        let intents = self.service.wanted().unwrap().bodies().remove(node).unwrap_or_default();
         self.outside.held.lock().unwrap().insert(node.into(), intents);
     }
 
     /// The names of the pods that each node should hold intents for.
     pub(super) fn desired(&self) -> BTreeMap<String, Vec<String>> {
-        let desired = self.service.desired().unwrap();
+        let desired = self.service.wanted().unwrap().bodies();
         let names = |bodies: Vec<IntentBody>| bodies.into_iter().map(|body| body.pod_name).collect();
         desired.into_iter().map(|(node, bodies)| (node, names(bodies))).collect()
     }

@@ -12,7 +12,7 @@ use gthulhu_lib::derive::Pod;
 use tracing::{info, warn};
 
 use super::manifest;
-use crate::cluster::{ClusterNode, ClusterView, NodeHealth};
+use crate::cluster::{ClusterNode, ClusterView, NodeHealth, Pods};
 
 /// The largest file that is read, in bytes: some thousand pods as `kubectl get pods -o yaml` writes them.
 const FILE_BYTES_MAX: u64 = 32 << 20;
@@ -28,6 +28,8 @@ pub(super) struct Scanner {
     dir: PathBuf,
     listed_nodes: Vec<String>,
     files: BTreeMap<String, FileState>,
+    /// What the last look found.
+    pods: Pods,
     /// At some look since the start, every file made sense.
     understood: bool,
     /// What was wrong at the last look: logged when it comes, not while it stays.
@@ -58,6 +60,7 @@ impl Scanner {
             dir: dir.to_owned(),
             listed_nodes,
             files: BTreeMap::new(),
+            pods: Pods::default(),
             understood: false,
             faults: BTreeSet::new(),
         }
@@ -79,13 +82,14 @@ impl Scanner {
         for (name, file) in &self.files {
             faults.extend(file.fault.as_ref().map(|fault| format!("{name}: {fault}")));
         }
-        let pods = self.merge(&mut faults);
+        self.pods = self.merge(&mut faults).sharing(&self.pods);
         // After a start, a file that makes no sense may hold pods that nodes have intents for: nothing can be said of
         // them before it was understood, or removed. Once everything was, a new file that makes no sense counts as one
         // that is not there yet, and stops nobody.
         self.understood |= listed.is_ok() && self.files.values().all(|file| file.pods.is_some());
         let complete = listed.is_ok() && self.understood;
-        let view = ClusterView { nodes: self.nodes(&pods), pods, complete, reason: faults.first().cloned() };
+        let (nodes, pods) = (self.nodes(), self.pods.clone());
+        let view = ClusterView { pods, nodes, complete, reason: faults.first().cloned() };
         for fault in faults.difference(&self.faults) {
             warn!(folder = %self.dir.display(), fault, "pods folder is not as it should be; keeping what is known");
         }
@@ -142,14 +146,14 @@ impl Scanner {
     }
 
     /// All pods. Where two claim one uid, the first file in order of names has it.
-    fn merge(&self, faults: &mut BTreeSet<String>) -> Vec<Arc<Pod>> {
+    fn merge(&self, faults: &mut BTreeSet<String>) -> Pods {
         let mut owners: HashMap<&str, &str> = HashMap::new();
-        let mut pods = Vec::new();
+        let mut pods = Pods::default();
         for (name, file) in &self.files {
             for pod in file.pods.iter().flatten() {
                 let owner = *owners.entry(&pod.uid).or_insert(name);
                 if owner == name {
-                    pods.push(Arc::clone(pod));
+                    pods.put(Arc::clone(pod));
                 } else {
                     faults.insert(format!("{name}: pod uid {} is taken by {owner}", pod.uid));
                 }
@@ -158,8 +162,8 @@ impl Scanner {
         pods
     }
 
-    fn nodes(&self, pods: &[Arc<Pod>]) -> Vec<ClusterNode> {
-        let of_pods = pods.iter().filter_map(|pod| pod.node.as_deref());
+    fn nodes(&self) -> Vec<ClusterNode> {
+        let of_pods = self.pods.nodes().map(|(name, _)| &**name).filter(|name| !name.is_empty());
         let names: BTreeSet<&str> = self.listed_nodes.iter().map(String::as_str).chain(of_pods).collect();
         // A folder says nothing about how its nodes are.
         let node = |name: &str| ClusterNode { name: name.to_owned(), status: NodeHealth::Unknown };

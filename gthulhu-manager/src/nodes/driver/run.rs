@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gthulhu_lib::intent::set::IntentSet;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -14,12 +13,12 @@ use super::{AckSink, EpochSource, NodesStatus, PortError};
 use crate::domain::NodeAck;
 use crate::nodes::client::DmClient;
 use crate::nodes::machine::{Action, CallId, Event, Machine, Note, Options, Outcome};
-use crate::nodes::{Endpoint, NodeName};
+use crate::nodes::{Endpoint, NodeName, NodeSets};
 
 /// The loop's ends of what it is told.
 pub(super) struct Watched {
     pub(super) endpoints: watch::Receiver<BTreeMap<NodeName, Arc<Endpoint>>>,
-    pub(super) desired: watch::Receiver<HashMap<NodeName, Arc<IntentSet>>>,
+    pub(super) desired: watch::Receiver<NodeSets>,
 }
 
 /// The loop's state.

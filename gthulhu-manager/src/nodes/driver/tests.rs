@@ -8,6 +8,7 @@ use std::time::Duration;
 use gthulhu_http::client::{Client, ClientOptions};
 use gthulhu_lib::id::{Id, intent_id};
 use gthulhu_lib::intent::Limits;
+use gthulhu_lib::intent::set::IntentSet;
 use gthulhu_lib::wire::IntentBody;
 
 use super::*;
@@ -97,8 +98,8 @@ fn set(pods: &str) -> Arc<IntentSet> {
     Arc::new(IntentSet::check(bodies, &Limits::default()).unwrap())
 }
 
-fn desire(nodes: &[(&str, &str)]) -> HashMap<String, Arc<IntentSet>> {
-    nodes.iter().map(|(node, pods)| ((*node).to_owned(), set(pods))).collect()
+fn desire(nodes: &[(&str, &str)]) -> NodeSets {
+    Arc::new(nodes.iter().map(|(node, pods)| ((*node).into(), set(pods))).collect())
 }
 
 #[tokio::test]

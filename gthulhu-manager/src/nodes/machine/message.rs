@@ -1,12 +1,11 @@
 //! What goes into the machine and what comes out of it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gthulhu_lib::intent::set::IntentSet;
 
-use crate::nodes::{Endpoint, NodeName, Pair};
+use crate::nodes::{Endpoint, NodeName, NodeSets, Pair};
 
 /// Names one call for its whole life; never used again.
 pub type CallId = u64;
@@ -28,8 +27,8 @@ pub enum Event {
         /// The node.
         node: NodeName,
     },
-    /// What all nodes should hold, each its full set. A node that is not in the map should hold nothing.
-    Desired(HashMap<NodeName, Arc<IntentSet>>),
+    /// What all nodes should hold.
+    Desired(NodeSets),
     /// A call came to its end. Ignored unless it is the node's present call.
     Answer {
         /// The node called.

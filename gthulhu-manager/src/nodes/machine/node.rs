@@ -110,13 +110,19 @@ impl Node {
         self.known.is_some() && self.known == self.goal.as_ref().map(|goal| goal.digest)
     }
 
+    /// Whether this very set is what the node should hold already. One that is equal may be another.
+    pub(super) fn aims_at(&self, set: &Arc<IntentSet>) -> bool {
+        self.goal.as_ref().is_some_and(|goal| Arc::ptr_eq(&goal.set, set))
+    }
+
     /// Sets what the node should hold. True if that is a change.
     pub(super) fn aim(&mut self, set: &Arc<IntentSet>) -> bool {
-        let same = self.goal.as_ref().is_some_and(|goal| Arc::ptr_eq(&goal.set, set) || goal.set == *set);
-        if !same {
-            self.goal = Some(Goal::new(Arc::clone(set)));
+        if let Some(goal) = self.goal.as_mut().filter(|goal| goal.set == *set) {
+            goal.set = Arc::clone(set);
+            return false;
         }
-        !same
+        self.goal = Some(Goal::new(Arc::clone(set)));
+        true
     }
 
     /// A new epoch: generations restart, and whatever the node holds is pushed under the new number.

@@ -61,8 +61,14 @@ fn nodes_would_have_to_hold_what_they_have_to_hold_then() {
             format!("{sets:?}").replace(&id.to_string(), "ID")
         };
         let asked: Vec<String> = foreseen.desired.keys().cloned().collect();
-        let held =
-            bed.service.desired().unwrap().into_iter().filter(|(node, _)| asked.contains(node)).collect();
+        let held = bed
+            .service
+            .wanted()
+            .unwrap()
+            .bodies()
+            .into_iter()
+            .filter(|(node, _)| asked.contains(node))
+            .collect();
         assert_eq!(as_created(foreseen.desired, foreseen.strategy.id), as_created(held, id));
     }
 }

@@ -29,7 +29,7 @@ fn a_strategy_is_kept_as_written_and_reaches_its_nodes() {
     let [stored] = &listed(&bed)[..] else { panic!("one strategy") };
     assert_eq!(*stored, input.into_strategy(id, stored.creator, stored.created_ms));
     assert_eq!(bed.desired(), [("n1".to_string(), vec!["web-1".to_string(), "web-2".into()])].into());
-    let body = &bed.service.desired().unwrap()["n1"][0];
+    let body = &bed.service.wanted().unwrap().bodies()["n1"][0];
     assert_eq!(
         (body.priority, body.execution_time, body.command_regex.as_str()),
         (5, 1_000_000, "^ngin[xy]$")
@@ -105,7 +105,7 @@ fn no_matching_pod_is_told_from_no_complete_view() {
     assert!(matches!(error.kind(), ErrorKind::Unavailable(_)));
     assert!(listed(&bed).is_empty());
     bed.create(app("web")).unwrap();
-    assert!(bed.service.desired().is_none(), "nodes keep what they hold until the view is complete");
+    assert!(bed.service.wanted().is_none(), "nodes keep what they hold until the view is complete");
     bed.outside.pods(pods(), true);
     let id = bed.service.create_strategy(&bed.admin(), "", app("none"), true).unwrap();
     assert_eq!(status(&bed, id), (0, 0, 0, 0));

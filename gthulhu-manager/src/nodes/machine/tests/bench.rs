@@ -100,7 +100,7 @@ impl Bench {
 
     pub(super) fn desired(&mut self, nodes: &[(&str, &str)]) -> Vec<String> {
         let sets = nodes.iter().map(|(node, pods)| ((*node).into(), set(pods))).collect();
-        self.handle(Event::Desired(sets))
+        self.handle(Event::Desired(Arc::new(sets)))
     }
 
     /// The node's last call ends.

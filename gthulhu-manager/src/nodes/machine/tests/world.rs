@@ -176,7 +176,7 @@ impl World {
 
     fn desire(&mut self) {
         let sets = (0..NODES).map(|node| (name(node), set(SETS[self.desired[node]]))).collect();
-        self.handle(Event::Desired(sets));
+        self.handle(Event::Desired(Arc::new(sets)));
     }
 
     fn node_up(&mut self, node: usize) {
