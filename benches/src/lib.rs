@@ -5,6 +5,7 @@
 
 use std::error::Error;
 
+mod assembled;
 pub mod compiled;
 pub mod derive;
 pub mod digest;
@@ -14,6 +15,7 @@ pub mod harness;
 pub mod memo;
 pub mod memory;
 pub mod page;
+pub mod simulate;
 pub mod token;
 pub mod walk;
 

@@ -46,7 +46,7 @@ pub fn measure(dir: &Path) -> Outcome<String> {
         return Err(format!("{} pods were read: {:?}", view.pods.len(), view.reason).into());
     }
     let (read, after_reading) = (begun.elapsed(), peak_kib()?);
-    let catalogue = Catalogue::new(&view.pods);
+    let catalogue = Catalogue::new(&view.pods.iter().cloned().collect::<Vec<_>>());
     let after_catalogue = peak_kib()?;
     let derived = catalogue.derive(&fixtures::strategies(), &HashSet::<Id>::new());
     let bodies: Vec<_> = derived.intents.iter().map(gthulhu_lib::derive::DerivedIntent::body).collect();

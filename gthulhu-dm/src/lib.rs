@@ -7,20 +7,21 @@
 //!   gthulhu-scx <- intents, counters -> (unix socket) feed <----+
 //! ```
 //!
-//! [`serve`] is the life of the process, in order. The rest, by question: which push may replace the set held
+//! [`serve`] is the life of the process, [`Daemon`] what it is made of, in order. The rest, by question: which push may replace the set held
 //! ([`fence`]), what survives a restart ([`state`]), who may call ([`auth`]), what can be set ([`config`]), what the
 //! routes are ([`api`]), where it listens (`listen`), who owns the intents at run time ([`node`]), what the node's scheduler is told and tells ([`feed`]).
 
-use std::{path::Path, sync::Arc};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use gthulhu_http::{
     exit::{self, Exit},
     logs,
     router::Router,
     settings::{self, FileArgs},
-    shutdown,
+    shutdown::{self, Shutdown},
 };
 use gthulhu_lib::intent::Limits;
+use tokio::sync::{oneshot, watch};
 
 pub mod api;
 pub mod auth;
@@ -37,7 +38,7 @@ pub mod state;
 use api::App;
 use auth::Tokens;
 use config::Config;
-use feed::Feed;
+use feed::{Feed, Running as Feeding};
 use identity::Identity;
 use listen::Listening;
 use metrics::Metrics;
@@ -49,46 +50,78 @@ pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
     let ready = settings::for_serving::<Config>(files, settings::environment)?;
     logs::init(&ready.config.logging.level, logs::Format::Auto)?;
     ready.remark();
-    let config = ready.config;
-    let tokens = Tokens::new(&config::key::load(&config.token)?, &config.token);
-    let identity = Identity::of_this_machine(&config.node, |name| std::env::var(name).ok());
-    let metrics = Metrics::new(&identity.machine_id, config.metrics.compat_names)
-        .map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
-
-    let (file, state) = open_state(&config.state.dir)?;
-    let engine = source::engine(&config.node)?;
-    let options = node::Options {
-        poll: config.node.poll.get(),
-        fresh: config.node.fresh.get(),
-        accept_unnumbered: config.node.accept_unnumbered,
-    };
-    let (node, ended) = Node::start(engine, file, state, metrics.clone(), options)
-        .map_err(|error| Exit::new(exit::OS_ERROR, format!("cannot start the node's thread: {error}")))?;
-
-    let table = |routes| Router::new(routes).map_err(|error| Exit::from_error(exit::SOFTWARE, &error));
-    let (router, probes) = (table(api::routes())?, table(api::probe_routes())?);
-    let listening = Listening::open(&config, &metrics)?;
     let shutdown = shutdown::on_signals().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
-    let (feed, feeding) = Feed::start(config.feed.path(), node.held(), metrics.clone(), shutdown.clone());
-    let app = App {
-        node,
-        feed,
-        tokens,
-        metrics,
-        name: identity.name,
-        limits: Limits { accept_any_priority: config.limits.accept_any_priority },
-        threads: config.strategies.threads,
-    };
-    listening.announce(&config.server.host, &app.name)?;
+    Daemon::start(&ready.config, shutdown)?.serve().await
+}
 
-    tokio::select! {
-        () = listening.serve(Arc::new(app), router, probes, shutdown) => {}
-        // A thread that ended by a panic cannot be trusted to start again with what it had in memory; a new process
-        // starts from what is on disk.
-        _ = ended => return Err(Exit::new(exit::SOFTWARE, "the node's thread has ended")),
+/// A decision maker that has its sockets, its state and its thread.
+pub struct Daemon {
+    app: Arc<App>,
+    router: Router<App>,
+    probes: Router<App>,
+    listening: Listening,
+    feeding: Feeding,
+    ended: oneshot::Receiver<()>,
+    shutdown: Shutdown,
+}
+
+impl Daemon {
+    /// Takes what it needs, or says what is missing. Must be called inside a runtime.
+    pub fn start(config: &Config, shutdown: Shutdown) -> Result<Daemon, Exit> {
+        let tokens = Tokens::new(&config::key::load(&config.token)?, &config.token);
+        let identity = Identity::of_this_machine(&config.node, |name| std::env::var(name).ok());
+        let metrics = Metrics::new(&identity.machine_id, config.metrics.compat_names)
+            .map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
+
+        let (file, state) = open_state(&config.state.dir)?;
+        let engine = source::engine(&config.node)?;
+        let options = node::Options {
+            poll: config.node.poll.get(),
+            fresh: config.node.fresh.get(),
+            accept_unnumbered: config.node.accept_unnumbered,
+        };
+        let (node, ended) = Node::start(engine, file, state, metrics.clone(), options)
+            .map_err(|error| Exit::new(exit::OS_ERROR, format!("cannot start the node's thread: {error}")))?;
+
+        let table = |routes| Router::new(routes).map_err(|error| Exit::from_error(exit::SOFTWARE, &error));
+        let (router, probes) = (table(api::routes())?, table(api::probe_routes())?);
+        let listening = Listening::open(config, &metrics)?;
+        let (feed, feeding) = Feed::start(config.feed.path(), node.held(), metrics.clone(), shutdown.clone());
+        let app = Arc::new(App {
+            node,
+            feed,
+            tokens,
+            metrics,
+            name: identity.name,
+            limits: Limits { accept_any_priority: config.limits.accept_any_priority },
+            threads: config.strategies.threads,
+        });
+        listening.announce(&config.server.host, &app.name)?;
+        Ok(Daemon { app, router, probes, listening, feeding, ended, shutdown })
     }
-    feeding.end().await;
-    Ok(())
+
+    /// What the node holds, now and after every change; see [`Node::held`].
+    pub fn held(&self) -> watch::Receiver<State> {
+        self.app.node.held()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listening.address()
+    }
+
+    /// Serves until it is asked to stop; an error is the reason why it had to stop before.
+    pub async fn serve(self) -> Result<(), Exit> {
+        let Daemon { app, router, probes, listening, feeding, ended, shutdown } = self;
+        tokio::select! {
+            () = listening.serve(app, router, probes, shutdown) => {}
+            // A thread that ended by a panic cannot be trusted to start again with what it had in memory; a new process
+            // starts from what is on disk.
+            _ = ended => return Err(Exit::new(exit::SOFTWARE, "the node's thread has ended")),
+        }
+        feeding.end().await;
+        Ok(())
+    }
 }
 
 fn open_state(dir: &Path) -> Result<(StateFile, State), Exit> {
@@ -117,7 +150,7 @@ fn open_state(dir: &Path) -> Result<(StateFile, State), Exit> {
 
 fn unusable(error: &StateError) -> Exit {
     let code = match error {
-        _ if error.io_kind() == Some(std::io::ErrorKind::PermissionDenied) => exit::NO_PERMISSION,
+        _ if error.io_kind() == Some(io::ErrorKind::PermissionDenied) => exit::NO_PERMISSION,
         StateError::Writable { .. } => exit::NO_PERMISSION,
         StateError::File(_) => exit::CANNOT_CREATE,
         StateError::Io { .. } => exit::IO_ERROR,

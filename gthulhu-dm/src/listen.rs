@@ -1,6 +1,6 @@
 //! The sockets: one for everybody, or, with mutual TLS, one for the manager and perhaps one for probes.
 
-use std::sync::Arc;
+use std::{io, net::SocketAddr, sync::Arc};
 
 use gthulhu_http::{
     exit::{self, Exit},
@@ -38,6 +38,11 @@ impl Listening {
             .transpose()?;
         let (tls, following) = secured.unzip();
         Ok(Listening { listener, probes, tls, _following: following })
+    }
+
+    /// The address for everybody, or, with mutual TLS, for the manager.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 
     /// Says where it listens.

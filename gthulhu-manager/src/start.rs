@@ -5,6 +5,7 @@ pub(super) mod tls;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gthulhu_http::client::{Client, ClientOptions};
 use gthulhu_http::exit::{self, Exit};
@@ -130,13 +131,17 @@ impl Drop for AbortOnDrop {
     }
 }
 
+/// A node that was cut off and is back does not answer what was sent to it meanwhile; the sooner that is given up, the sooner
+/// it is found again. With the longest wait between two attempts, a second, this keeps it below two.
+const DM_CONNECT: Duration = Duration::from_millis(800);
+
 /// The client for decision makers.
 pub(super) fn dm_client(key: &DmKey, client_id: &str, tls: Option<ClientTls>) -> DmClient {
     let tokens = match key {
         DmKey::Private(key) => Tokens::minted(key, client_id),
         DmKey::Public(key) => Tokens::exchanged(key, client_id),
     };
-    let options = ClientOptions::default();
+    let options = ClientOptions { connect: DM_CONNECT, ..ClientOptions::default() };
     let client = match tls {
         Some(tls) => Client::with_tls(options, tls),
         None => Client::new(options),
