@@ -3,7 +3,7 @@
 .PHONY: help build run demo test test-long fuzz defects bench simulate vm bench-sched
 help:    ; @sed -n 's/^\([a-z-]*\):.* [#] /\1\t/p' Makefile | expand -t 12
 build:   ; @tools/need.sh build && cargo build # everything but the scheduler, for development
-run:     build ; @target/debug/run # both daemons and two pods on this machine, until Ctrl-C
+run:     build ; @$(if $(filter mongodb,$(STORE)),tools/mongo.sh &&) STORE=$(STORE) target/debug/run # both daemons and two pods on this machine, until Ctrl-C (STORE=mongodb: users and strategies on a server)
 demo:    ; @NATIVE=$(NATIVE) tools/demo.sh # the same without hands, from login to removal; then in figures what the kernel makes of it, in a VM (NATIVE=1: here)
 test:    ; @tools/need.sh test && tools/test.sh # format, lints, licences, all tests
 test-long: ; @tools/need.sh test && tools/test-long.sh # what the tests do in small, at length: hours

@@ -123,6 +123,8 @@ if [ "$1" = test ] && [ ${#missing[@]} -eq 0 ]; then
     subcommand cargo-deny "$deny_version"
     subcommand cargo-fuzz "$fuzz_version"
     schemathesis
+    # Tests that need it say SKIPPED without it.
+    tools/mongo.sh >/dev/null || true
 fi
 if [ ${#missing[@]} -gt 0 ]; then
     printf 'missing: %s\n' "${missing[@]}" >&2

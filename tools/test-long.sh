@@ -19,7 +19,7 @@ stage() {
 
 stage damage env GTHULHU_FLIPS=100000 cargo test --quiet -p gthulhu-manager --lib damage -- --show-output
 stage powercuts env GTHULHU_CUTS=100000 cargo test --quiet -p gthulhu-manager --lib powercuts -- --show-output
-stage kills env GTHULHU_KILLS=100 GTHULHU_FAULTS=1 cargo test --quiet -p gthulhu-manager -p gthulhu-dm --test crash -- --show-output
+stage kills env GTHULHU_MONGO_KILLS=20 GTHULHU_KILLS=100 GTHULHU_FAULTS=1 cargo test --quiet -p gthulhu-manager -p gthulhu-dm --test crash -- --show-output
 stage rotation env GTHULHU_ROTATION=600 cargo test --quiet -p gthulhu-manager --test crash rotation -- --show-output
 stage hostile env GTHULHU_CROWD=9000 GTHULHU_PATIENCE=1 cargo test --quiet -p gthulhu-manager --test hostile -- --show-output
 stage reuse env GTHULHU_REUSES=10000 cargo test --quiet -p gthulhu-lib --test real_processes -- --show-output

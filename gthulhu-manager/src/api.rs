@@ -75,9 +75,12 @@ impl Health for App {
     }
 
     fn checks(&self) -> Vec<Check> {
-        let store = match self.service.store_failure() {
-            None => Check::ok("store", "accepts changes"),
-            Some(reason) => Check::failed("store", reason),
+        let remarks = self.service.store_remarks();
+        let told = |said: &str| if remarks.is_empty() { said.into() } else { format!("{said}; {remarks}") };
+        let trouble = self.service.store_trouble();
+        let store = match (self.service.store_failure(), &*trouble.borrow()) {
+            (Some(reason), _) | (None, Some(reason)) => Check::failed("store", reason.to_string()),
+            (None, None) => Check::ok("store", told("accepts changes")),
         };
         let view = self.cluster.view();
         let cluster = match (view.complete, &view.reason) {

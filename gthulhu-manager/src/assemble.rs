@@ -77,6 +77,9 @@ impl Manager {
     pub fn push_to(&mut self, endpoints: BTreeMap<NodeName, Arc<Endpoint>>) {
         let App { service, cluster, nodes, .. } = &*self.app;
         nodes.endpoints(endpoints);
+        if let Some(standing) = service.standing() {
+            self.tasks.0.push(tokio::spawn(pusher::obey(standing, nodes.clone())));
+        }
         let run = pusher::run(Arc::clone(service), Arc::clone(cluster), nodes.clone(), self.limits);
         self.tasks.0.push(tokio::spawn(run));
     }

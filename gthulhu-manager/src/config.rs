@@ -14,7 +14,7 @@ pub mod choice;
 mod sections;
 mod tls;
 
-pub use choice::ClusterChoice;
+pub use choice::{ClusterChoice, StoreChoice};
 pub use sections::{
     Account, ClusterConfig, K8s, Keys, Limits, Logging, Mongodb, Mtls, Node, Server, ServerTls, StateDir,
     StoreConfig,
@@ -70,7 +70,8 @@ impl Configuration for Config {
     fn examine(&self, origins: &Origins) -> Vec<Finding> {
         let mut found = self.single_values();
         found.extend(self.store_choice(origins.has_section("mongodb")).err());
-        if self.asks_for_mongodb(origins.has_section("mongodb")) {
+        let chosen = self.store.kind == "mongodb";
+        if chosen || (self.store.kind.is_empty() && self.asks_for_mongodb(origins.has_section("mongodb"))) {
             found.extend(self.mongodb.examine());
         }
         found.extend(self.cluster_choice().err());
@@ -169,9 +170,23 @@ impl Account {
 }
 
 impl Mongodb {
+    /// What the driver says about the options, with a build that has one.
+    fn unusable_options(&self) -> Option<Finding> {
+        #[cfg(feature = "mongodb")]
+        if !self.host.is_empty()
+            && let Err(reason) = self.check_options()
+        {
+            return Some(Finding::wrong("mongodb.options", format!("must be options of a URI: {reason}")));
+        }
+        None
+    }
+
     fn examine(&self) -> Vec<Finding> {
         let is_port = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
         let rows = [
+            self.host.is_empty().then(|| {
+                Finding::wrong("mongodb.host", "must name the server's host, such as \"localhost\"")
+            }),
             (!self.port.is_empty() && !is_port(&self.port))
                 .then(|| Finding::wrong("mongodb.port", "must be a port in quotes, such as \"27017\"")),
             EXAMPLE_MONGODB_PASSWORDS.contains(&self.password.reveal()).then(|| {
@@ -181,6 +196,7 @@ impl Mongodb {
                 )
             }),
             self.ca_pem_enable.then(|| rules::certificate("mongodb.ca_pem", &self.ca_pem)).flatten(),
+            self.unusable_options(),
         ];
         rows.into_iter().flatten().collect()
     }

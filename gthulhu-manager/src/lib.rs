@@ -45,6 +45,7 @@ use init::Layout;
 use service::{LoginLimits, Rules, STRATEGIES_PER_USER, Service};
 use start::tls::Certificates;
 use store::audit::Head;
+use store::{Standing, StoreError};
 
 /// Serves until SIGTERM or Ctrl-C; an error is the reason why it could not start or had to stop.
 pub async fn serve(files: FileArgs) -> Result<(), Exit> {
@@ -98,10 +99,15 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     };
     let (tls, app) = (certificates.api.clone(), Arc::clone(&manager.app));
     let serving = server::serve_with(listener, tls, app, router, ServerLimits::default(), stopping);
+    let mending = tokio::spawn(start::mend(Arc::clone(&service)));
     let ((), failure) = tokio::join!(serving, watching);
+    mending.abort();
     drop(control);
     failure.map_or(Ok(()), |reason| {
-        Err(Exit::new(exit::IO_ERROR, format!("the store failed and accepts nothing more: {reason}")))
+        Err(match reason {
+            StoreError::Taken { .. } => Exit::new(exit::TEMPORARY, reason.to_string()),
+            _ => Exit::new(exit::IO_ERROR, format!("the store failed and accepts nothing more: {reason}")),
+        })
     })
 }
 
@@ -132,16 +138,33 @@ impl Controlled for Operated {
     }
 }
 
-/// Waits until the store has failed. What it holds in memory cannot be trusted then; a restart reads what is on disk.
-async fn failed(service: &Service, mut changed: watch::Receiver<u64>) -> String {
+/// Waits until the store has failed for good. What it holds in memory cannot be trusted then; a restart reads what is
+/// stored.
+async fn failed(service: &Service, mut changed: watch::Receiver<u64>) -> StoreError {
+    let mut standing = service.standing();
     loop {
         if let Some(reason) = service.store_failure() {
-            return reason.to_owned();
+            return reason.clone();
         }
-        if changed.changed().await.is_err() {
+        let alive = tokio::select! {
+            alive = changed.changed() => alive.is_ok(),
+            holder = lost(standing.as_mut()) => return StoreError::Taken { holder },
+        };
+        if !alive {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Waits until another process has taken the store over; which.
+async fn lost(standing: Option<&mut watch::Receiver<Standing>>) -> String {
+    if let Some(standing) = standing
+        && let Ok(now) = standing.wait_for(|now| matches!(now, Standing::Lost { .. })).await
+        && let Standing::Lost { holder } = &*now
+    {
+        return holder.clone();
+    }
+    std::future::pending().await
 }
 
 /// `gthulhu-manager init`: makes what a first start needs, and lists it on standard output.

@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use gthulhu_lib::id::intent_id;
 use gthulhu_lib::intent::Limits;
 use gthulhu_lib::wire::IntentBody;
+use tokio::sync::watch;
 
 use crate::cluster::Cluster;
 use crate::domain::NodeAck;
@@ -21,6 +22,7 @@ use crate::nodes::NodeSets;
 use crate::nodes::driver::{AckSink, EpochSource, NodeStatus, NodesHandle, PortError};
 use crate::service::Service;
 use crate::service::ports::NodeStates;
+use crate::store::Standing;
 
 pub use screen::Screen;
 pub(crate) use screen::screened;
@@ -68,7 +70,7 @@ pub struct Ledger(pub Arc<Service>);
 
 impl EpochSource for Ledger {
     fn next_epoch(&self, above: u64) -> Result<u64, PortError> {
-        // The store is open in one process only, so whoever holds it is the only pusher.
+        // The store is one process's only, and takes no epoch from any other: whoever holds it is the only pusher.
         Ok(self.0.next_epoch(above)?)
     }
 }
@@ -76,6 +78,17 @@ impl EpochSource for Ledger {
 impl AckSink for Ledger {
     fn record(&self, acks: &[NodeAck]) -> Result<(), PortError> {
         Ok(self.0.record_acks(acks)?)
+    }
+}
+
+/// Lets the driver speak to nodes only while this process is the one that may push. Ends with the store.
+pub async fn obey(mut standing: watch::Receiver<Standing>, nodes: NodesHandle) {
+    loop {
+        let holds = *standing.borrow_and_update() == Standing::Holds;
+        nodes.pause(!holds);
+        if standing.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -48,7 +48,7 @@ use tokio::sync::watch;
 
 use crate::cluster::Cluster;
 use crate::domain::NodeAck;
-use crate::store::{Store, StoreError};
+use crate::store::{Standing, Store, StoreError};
 
 pub use access::{
     AuditRead, Caller, Granted, IntentDelete, IntentRead, Needs, PermissionRead, PodPidRead, RoleCreate,
@@ -136,8 +136,28 @@ impl Service {
     }
 
     /// Why the store accepts nothing more, once it does not: time to restart.
-    pub fn store_failure(&self) -> Option<&str> {
+    pub fn store_failure(&self) -> Option<&StoreError> {
         self.world.failure()
+    }
+
+    /// Why the store cannot be used at the moment, while it cannot: time to [`Service::recover`].
+    pub fn store_trouble(&self) -> watch::Receiver<Option<StoreError>> {
+        self.world.trouble()
+    }
+
+    /// Tries whether the store can be used again, and reads it.
+    pub fn recover(&self) -> Result<(), StoreError> {
+        self.world.recover()
+    }
+
+    /// Whether this process may write and push; see [`Store::standing`].
+    pub fn standing(&self) -> Option<watch::Receiver<Standing>> {
+        self.world.store().standing()
+    }
+
+    /// What else there is to know about the store.
+    pub fn store_remarks(&self) -> String {
+        self.world.store().remarks()
     }
 
     /// What every node should hold now. `None` while the view of the cluster is not complete: a node must not lose

@@ -16,15 +16,20 @@ use tokio::task::JoinHandle;
 
 use crate::cluster::folder::{FolderCluster, FolderOptions};
 use crate::cluster::{Absent, Cluster};
-use crate::config::{Account, ClusterChoice, Config, Node};
+use crate::config::{Account, ClusterChoice, Config, Node, StoreChoice};
 use crate::control::{Control, Controlled};
 use crate::init::{self, Layout};
 use crate::keyring::DmKey;
 use crate::nodes::client::{DmClient, Tokens};
 use crate::nodes::{Endpoint, NodeName};
 use crate::service::{BootstrapError, Service};
+#[cfg(feature = "mongodb")]
+use crate::store::mongo::{self, MongoStore};
 use crate::store::redb::RedbStore;
 use crate::store::{OpenError, Store};
+
+/// How often a store that is away is looked at.
+const MENDING: Duration = Duration::from_secs(1);
 
 /// Reads the configuration and sets up the log. The flag: the file has a `[mongodb]` section.
 pub(super) fn configure(files: &FileArgs) -> Result<(Config, bool), Exit> {
@@ -50,17 +55,78 @@ pub(super) fn first_start(config: &Config) -> Result<Layout, Exit> {
 
 /// Opens the store that the configuration chooses.
 pub(super) fn store(config: &Config, mongodb_section: bool) -> Result<Arc<dyn Store>, Exit> {
-    let (path, reason) = config.store_choice(mongodb_section)?;
-    tracing::info!(path = %path.display(), reason, "the store is the embedded one");
-    let store = RedbStore::open(&path).map_err(|error| {
+    match config.store_choice(mongodb_section)? {
+        (StoreChoice::Redb(path), reason) => {
+            tracing::info!(path = %path.display(), reason, "the store is the embedded one");
+            Ok(Arc::new(redb(&path)?))
+        }
+        #[cfg(feature = "mongodb")]
+        (StoreChoice::Mongodb, reason) => {
+            let (at, database) = (config.mongodb.address(), config.mongodb.database_name());
+            tracing::info!(at, database, reason, "the store is MongoDB");
+            let store = mongo(config)?;
+            tracing::info!(
+                holder = store.holder(),
+                transactions = store.has_transactions(),
+                "the store is this manager's"
+            );
+            Ok(Arc::new(store))
+        }
+        #[cfg(not(feature = "mongodb"))]
+        (StoreChoice::Mongodb, reason) => Err(Exit::new(exit::CONFIG, reason)),
+    }
+}
+
+/// Opens the embedded store.
+pub(super) fn redb(path: &Path) -> Result<RedbStore, Exit> {
+    RedbStore::open(path).map_err(|error| {
         let code = match error {
             OpenError::InUse(_) => exit::TEMPORARY,
             OpenError::Newer { .. } | OpenError::Refused { .. } => exit::DATA,
             OpenError::Io { .. } => exit::IO_ERROR,
         };
         Exit::from_error(code, &error)
-    })?;
-    Ok(Arc::new(store))
+    })
+}
+
+/// Opens the database that `[mongodb]` names.
+#[cfg(feature = "mongodb")]
+pub(super) fn mongo(config: &Config) -> Result<MongoStore, Exit> {
+    MongoStore::open(&config.mongodb, &config.state.dir).map_err(|error| mongo_exit(&error))
+}
+
+/// How the process ends when that fails.
+#[cfg(feature = "mongodb")]
+pub(super) fn mongo_exit(error: &mongo::OpenError) -> Exit {
+    let code = match error {
+        mongo::OpenError::Settings(_) => exit::CONFIG,
+        mongo::OpenError::Io { .. } => exit::IO_ERROR,
+        mongo::OpenError::Unreachable { .. } => exit::UNAVAILABLE,
+        mongo::OpenError::Denied { .. } => exit::NO_PERMISSION,
+        mongo::OpenError::Refused { .. } => exit::DATA,
+        mongo::OpenError::InUse { .. } => exit::TEMPORARY,
+    };
+    Exit::from_error(code, error)
+}
+
+/// Tries again, once a second, whether a store that is away is back.
+pub(super) async fn mend(service: Arc<Service>) {
+    let mut trouble = service.store_trouble();
+    loop {
+        let Ok(now) = trouble.wait_for(Option::is_some).await.map(|now| now.clone()) else { return };
+        if let Some(reason) = now {
+            tracing::warn!(%reason, "the store is away: changes are refused");
+        }
+        while trouble.borrow_and_update().is_some() {
+            tokio::time::sleep(MENDING).await;
+            let worker = Arc::clone(&service);
+            match tokio::task::spawn_blocking(move || worker.recover()).await {
+                Ok(Ok(())) => tracing::info!("the store is back: changes are accepted"),
+                Ok(Err(error)) => tracing::debug!(%error, "the store is still away"),
+                Err(error) => tracing::error!(%error, "the store could not be looked at"),
+            }
+        }
+    }
 }
 
 /// Starts watching pods.

@@ -10,10 +10,15 @@ mod batch;
 #[cfg(test)]
 mod conformance;
 mod document;
+pub mod migrate;
+#[cfg(feature = "mongodb")]
+pub mod mongo;
 pub mod redb;
 mod verify;
 
 use std::path::{Path, PathBuf};
+
+use tokio::sync::watch;
 
 pub use audit::{AuditEntry, AuditRecord};
 pub use batch::{Batch, Bookkeeping};
@@ -39,6 +44,31 @@ pub trait Store: Send + Sync {
     fn copy(&self, _to: &Path) -> Result<(), CopyError> {
         Err(CopyError::Elsewhere)
     }
+
+    /// Whether this process is the one that may write and push, to be watched. `None`: nobody else ever can, because
+    /// the store is open here.
+    fn standing(&self) -> Option<watch::Receiver<Standing>> {
+        None
+    }
+
+    /// What else there is to know, for whoever asks how the store is. Empty when there is nothing.
+    fn remarks(&self) -> String {
+        String::new()
+    }
+}
+
+/// Is this process the one that writes and pushes?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It is.
+    Holds,
+    /// It was, and cannot tell now: it must not push until it can.
+    Uncertain,
+    /// Another one is.
+    Lost {
+        /// Which.
+        holder: String,
+    },
 }
 
 /// All documents as of one moment.
@@ -89,7 +119,7 @@ pub enum CopyError {
 }
 
 /// The store failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Reading or writing failed. Whether a commit took place is unknown until the store is opened again, so it
     /// accepts nothing more.
@@ -105,6 +135,19 @@ pub enum StoreError {
         object: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The store cannot be reached now, and may be again. Whether a commit took place is found out before the next
+    /// one.
+    #[error("store: {0}")]
+    Unavailable(String),
+    /// The store does not take this change, however often it is tried. Nothing was written.
+    #[error("store: refused: {0}")]
+    Refused(String),
+    /// Another process has taken the store over.
+    #[error("store: taken over by {holder}")]
+    Taken {
+        /// Which.
+        holder: String,
     },
 }
 

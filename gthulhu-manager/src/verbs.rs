@@ -6,6 +6,7 @@
 mod audit;
 mod certs;
 mod keys;
+mod migrate;
 mod store;
 mod users;
 
@@ -20,7 +21,7 @@ use gthulhu_http::settings::{self, FileArgs};
 use gthulhu_lib::intent::Limits;
 
 use crate::cluster::Absent;
-use crate::config::Config;
+use crate::config::{Config, StoreChoice};
 use crate::control::{self, Request};
 use crate::init::Layout;
 use crate::pusher::NodeView;
@@ -97,6 +98,16 @@ impl Place {
     /// The store, which no manager has open.
     fn store(&self) -> Result<Arc<dyn Store>, Exit> {
         start::store(&self.config, self.mongodb_section)
+    }
+
+    /// What messages call it.
+    fn store_name(&self) -> Result<String, Exit> {
+        Ok(match self.config.store_choice(self.mongodb_section)?.0 {
+            StoreChoice::Redb(path) => path.display().to_string(),
+            StoreChoice::Mongodb => {
+                format!("mongodb {}/{}", self.config.mongodb.host, self.config.mongodb.database)
+            }
+        })
     }
 
     /// The rules over the store, without pods and nodes.

@@ -121,7 +121,10 @@ fn what_cannot_be_used_ends_the_start_with_its_reason() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     ends(base.path(), &format!("[server]\nhost = \"{address}\"\n"), 69, &address);
-    ends(base.path(), "[store]\nkind = \"mongodb\"\n", 78, "store.kind");
+    ends(base.path(), "[store]\nkind = \"mongodb\"\n", 78, "mongodb.host");
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = format!("[mongodb]\nhost = \"127.0.0.1\"\nport = \"{}\"\n", nobody.port());
+    ends(base.path(), &away, 69, &format!("mongodb {nobody}: cannot be reached"));
     ends(base.path(), "[cluster]\nkind = \"kubernetes\"\n", 78, "cluster.kind");
     ends(base.path(), "[mtls]\nenable = true\ncert_path = '/nowhere'\n", 78, "mtls.cert_path");
     ends(base.path(), "[sevrer]\nhost = \":1\"\n", 78, "did you mean");

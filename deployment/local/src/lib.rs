@@ -12,6 +12,7 @@ pub mod hints;
 pub mod http;
 pub mod interrupt;
 pub mod kernel;
+pub mod mongo;
 pub mod output;
 pub mod pods;
 pub mod programs;

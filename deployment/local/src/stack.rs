@@ -9,6 +9,7 @@ use crate::background::{arguments, run_to_end};
 use crate::daemon::Daemon;
 use crate::error::LocalError;
 use crate::http::Api;
+use crate::mongo::MongoServer;
 use crate::pods::cgroup::Base;
 use crate::pods::{Pod, PodSpec};
 use crate::state::StateDir;
@@ -34,24 +35,50 @@ pub struct Stack {
     manager_dir: PathBuf,
     base: Base,
     state: StateDir,
+    /// Ends after the daemons.
+    database: Option<MongoServer>,
+}
+
+/// Where the manager keeps everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoreKind {
+    /// In a file.
+    #[default]
+    Redb,
+    /// On a server that is started beside it.
+    Mongodb,
 }
 
 impl Stack {
     /// Starts both daemons and waits until they are ready. The node is named after this machine. What is written goes
     /// to `dir`, or to a temporary directory.
     pub async fn start(ports: Ports, dir: Option<&Path>) -> Result<Self, LocalError> {
+        Self::start_with(ports, dir, StoreKind::Redb).await
+    }
+
+    /// The same with a choice.
+    pub async fn start_with(ports: Ports, dir: Option<&Path>, store: StoreKind) -> Result<Self, LocalError> {
         let state = dir.map_or_else(StateDir::temporary, StateDir::at)?;
         let manager_dir = state.path().join("manager");
-        Self::assemble(ports, state, manager_dir).await
+        let database = match store {
+            StoreKind::Redb => None,
+            StoreKind::Mongodb => Some(MongoServer::start(state.path())?),
+        };
+        Self::assemble(ports, state, manager_dir, database).await
     }
 
     /// The same on free ports, with the manager's state and keys in `manager_dir`, where they stay. `gthulhu-manager init`
     /// may have made the keys there before: it takes its time where a CPU is slow.
     pub async fn start_prepared(manager_dir: &Path) -> Result<Self, LocalError> {
-        Self::assemble(Ports::default(), StateDir::temporary()?, manager_dir.to_path_buf()).await
+        Self::assemble(Ports::default(), StateDir::temporary()?, manager_dir.to_path_buf(), None).await
     }
 
-    async fn assemble(ports: Ports, state: StateDir, manager_dir: PathBuf) -> Result<Self, LocalError> {
+    async fn assemble(
+        ports: Ports,
+        state: StateDir,
+        manager_dir: PathBuf,
+        database: Option<MongoServer>,
+    ) -> Result<Self, LocalError> {
         let base = Base::find()?;
         let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
         for dir in ["pods", "links", "dm"] {
@@ -63,19 +90,25 @@ impl Stack {
         let dm_url = format!("http://{dm_at}");
         let config = state.write("dm.toml", &dm_config(&state, &manager_dir, &base, &dm_at))?;
         let mut dm = Daemon::start(&state, "gthulhu-dm", &config, &dm_url, &[("NODE_NAME", &node)])?;
-        let config = state
-            .write("manager.toml", &manager_config(&state, &manager_dir, &manager_at, &node, &dm_url))?;
+        let store = database.as_ref().map(|server| server.section("manager")).unwrap_or_default();
+        let text = manager_config(&state, &manager_dir, &manager_at, &node, &dm_url);
+        let config = state.write("manager.toml", &format!("{text}\n{store}"))?;
         let mut manager =
             Daemon::start(&state, "gthulhu-manager", &config, &format!("http://{manager_at}"), &[])?;
         dm.ready(&Api::new(dm.url())).await?;
         manager.ready(&Api::new(manager.url())).await?;
-        Ok(Self { manager, dm, node, manager_dir, base, state })
+        Ok(Self { manager, dm, node, manager_dir, base, state, database })
     }
 
     /// Starts a pod on this node and tells the manager of it.
     pub fn pod(&self, spec: PodSpec) -> Result<Pod, LocalError> {
         let (links, folder) = (self.state.path().join("links"), self.state.path().join("pods"));
         Pod::start(&self.base, &links, &folder, &self.node, spec)
+    }
+
+    /// What the server of the store calls itself, if there is one.
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_ref().map(MongoServer::version)
     }
 
     /// The manager's base URL.

@@ -6,6 +6,15 @@ use gthulhu_http::settings::Finding;
 
 use super::{Config, is_empty};
 
+/// Where everything is kept, decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// A file of the embedded store.
+    Redb(PathBuf),
+    /// The database that `[mongodb]` names.
+    Mongodb,
+}
+
 /// Where pods come from, decided.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClusterChoice {
@@ -16,23 +25,28 @@ pub enum ClusterChoice {
 }
 
 impl Config {
-    /// Decides the store: its file, and why this one, as half a sentence for the log.
+    /// Decides the store, and why this one, as half a sentence for the log.
     ///
     /// `mongodb_section`: the file has a `[mongodb]` section, even an empty one.
-    pub fn store_choice(&self, mongodb_section: bool) -> Result<(PathBuf, &'static str), Finding> {
+    pub fn store_choice(&self, mongodb_section: bool) -> Result<(StoreChoice, &'static str), Finding> {
         let reason = match (self.store.kind.as_str(), self.asks_for_mongodb(mongodb_section)) {
             ("redb", _) => "store.kind is redb",
             ("", false) => "store.kind is empty and mongodb is not configured",
-            ("mongodb", _) => return Err(no_mongodb("store.kind")),
-            ("", true) => return Err(no_mongodb(if mongodb_section { "mongodb" } else { "mongodb.host" })),
+            ("mongodb", _) => return mongodb("store.kind", "store.kind is mongodb"),
+            ("", true) if mongodb_section => return mongodb("mongodb", "mongodb is configured"),
+            ("", true) => return mongodb("mongodb.host", "mongodb.host is set"),
             (other, _) => {
                 let rule = format!("must be \"redb\" or \"mongodb\", not {other:?}");
                 return Err(Finding::wrong("store.kind", rule));
             }
         };
+        Ok((StoreChoice::Redb(self.redb_path()), reason))
+    }
+
+    /// The embedded store's file, whether or not it is chosen.
+    pub fn redb_path(&self) -> PathBuf {
         let path = &self.store.path;
-        let path = if is_empty(path) { self.state.dir.join("manager.redb") } else { path.clone() };
-        Ok((path, reason))
+        if is_empty(path) { self.state.dir.join("manager.redb") } else { path.clone() }
     }
 
     /// Whether MongoDB is the store unless `store.kind` says otherwise.
@@ -64,9 +78,16 @@ impl Config {
     }
 }
 
-fn no_mongodb(key: &str) -> Finding {
+#[cfg(feature = "mongodb")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without that store refuses it")]
+fn mongodb(_key: &str, reason: &'static str) -> Result<(StoreChoice, &'static str), Finding> {
+    Ok((StoreChoice::Mongodb, reason))
+}
+
+#[cfg(not(feature = "mongodb"))]
+fn mongodb(key: &str, _reason: &'static str) -> Result<(StoreChoice, &'static str), Finding> {
     let rule = "chooses MongoDB, and this build has only the embedded store; set store.kind = \"redb\"";
-    Finding::unserved(key, rule)
+    Err(Finding::unserved(key, rule))
 }
 
 fn no_kubernetes(key: &str) -> Finding {

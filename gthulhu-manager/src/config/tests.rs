@@ -24,20 +24,32 @@ fn the_defaults_pass_without_a_word() {
 
 #[test]
 fn the_store_is_chosen_by_kind_then_by_section_then_by_host() {
-    let path = |text| {
+    let choice = |text| {
         let (config, origins) = read(text);
         let choice = config.store_choice(origins.has_section("mongodb"));
-        choice.map(|(path, _)| path.display().to_string()).map_err(|finding| (finding.level, finding.key))
+        choice.map_err(|finding| (finding.level, finding.key))
     };
-    let unserved = |key: &str| Err((Level::Unserved, key.to_owned()));
-    assert_eq!(path(""), Ok("/var/lib/gthulhu/manager.redb".to_owned()));
-    assert_eq!(path("store.path = '/x/y'"), Ok("/x/y".to_owned()));
-    assert!(path("store.kind = 'redb'\nmongodb.host = 'h'").is_ok());
-    assert_eq!(path("[mongodb]"), unserved("mongodb"));
-    assert_eq!(path("store.kind = 'mongodb'"), unserved("store.kind"));
-    assert_eq!(path("store.kind = 'sqlite'"), Err((Level::Wrong, "store.kind".to_owned())));
+    let redb =
+        |path: &str, reason| Ok((StoreChoice::Redb(path.into()), reason)) as Result<_, (Level, String)>;
+    let usual = "store.kind is empty and mongodb is not configured";
+    assert_eq!(choice(""), redb("/var/lib/gthulhu/manager.redb", usual));
+    assert_eq!(choice("store.path = '/x/y'"), redb("/x/y", usual));
+    let both = choice("store.kind = 'redb'\nmongodb.host = 'h'");
+    assert_eq!(both, redb("/var/lib/gthulhu/manager.redb", "store.kind is redb"));
+    assert_eq!(choice("store.kind = 'sqlite'"), Err((Level::Wrong, "store.kind".to_owned())));
     let by_variable = Config { mongodb: Mongodb { host: "h".into(), ..<_>::default() }, ..<_>::default() };
-    assert_eq!(by_variable.store_choice(false).unwrap_err().key, "mongodb.host");
+    let by_variable = by_variable.store_choice(false).map_err(|finding| (finding.level, finding.key));
+    for (chosen, key, reason) in [
+        (choice("[mongodb]"), "mongodb", "mongodb is configured"),
+        (choice("store.kind = 'mongodb'"), "store.kind", "store.kind is mongodb"),
+        (by_variable, "mongodb.host", "mongodb.host is set"),
+    ] {
+        if cfg!(feature = "mongodb") {
+            assert_eq!(chosen, Ok((StoreChoice::Mongodb, reason)));
+        } else {
+            assert_eq!(chosen, Err((Level::Unserved, key.to_owned())), "a build without it");
+        }
+    }
 }
 
 #[test]
@@ -117,5 +129,13 @@ fn a_section_that_is_off_is_not_judged() {
 fn mongodb_is_judged_when_it_is_asked_for() {
     let keys = |text: &str| found(text).into_iter().map(|(_, key)| key).collect::<Vec<_>>();
     let text = "[mongodb]\nhost = 'h'\nport = '0'\npassword = 'test'\nca_pem_enable = true\nca_pem = 'x'";
-    assert_eq!(keys(text), ["mongodb", "mongodb.port", "mongodb.password", "mongodb.ca_pem"]);
+    let rest = ["mongodb.port", "mongodb.password", "mongodb.ca_pem", "mongodb.options"];
+    if cfg!(feature = "mongodb") {
+        assert_eq!(keys(text), rest);
+        assert_eq!(keys("[mongodb]\nhost = 'h'\noptions = 'tls=perhaps'"), ["mongodb.options"]);
+    } else {
+        assert_eq!(keys(text), [&["mongodb"], &rest[..3]].concat());
+    }
+    assert!(keys("[mongodb]").ends_with(&["mongodb.host".to_owned()]));
+    assert_eq!(keys("store.kind = 'redb'\n[mongodb]\nport = '0'"), [""; 0], "it is not the store");
 }

@@ -130,6 +130,11 @@ impl PasswordHash {
         Self(text.into())
     }
 
+    /// The PHC string, for the store.
+    pub fn as_phc(&self) -> &str {
+        &self.0
+    }
+
     /// The hash as it is stored.
     #[cfg(test)]
     pub(crate) fn to_phc(&self) -> String {

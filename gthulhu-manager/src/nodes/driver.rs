@@ -50,6 +50,7 @@ pub struct NodesHandle {
 struct Inputs {
     endpoints: watch::Sender<BTreeMap<NodeName, Arc<Endpoint>>>,
     desired: watch::Sender<NodeSets>,
+    paused: watch::Sender<bool>,
 }
 
 /// Starts the loop. It ends when the last handle is gone, after storing what is still to be stored.
@@ -62,12 +63,13 @@ pub fn spawn(
     let client = Arc::new(client);
     let (endpoints, endpoints_seen) = watch::channel(BTreeMap::new());
     let (desired, desired_seen) = watch::channel(NodeSets::default());
+    let (paused, paused_seen) = watch::channel(false);
     let (publisher, status) = watch::channel(Arc::default());
-    let inputs = run::Watched { endpoints: endpoints_seen, desired: desired_seen };
+    let inputs = run::Watched { endpoints: endpoints_seen, desired: desired_seen, paused: paused_seen };
     let run = run::Run::new(options, Arc::clone(&client), epochs, acks, publisher);
     let task = tokio::spawn(run.until_unheard(inputs));
     let turns = Arc::new(Semaphore::new(ask::AT_ONCE));
-    (NodesHandle { client, turns, inputs: Arc::new(Inputs { endpoints, desired }), status }, task)
+    (NodesHandle { client, turns, inputs: Arc::new(Inputs { endpoints, desired, paused }), status }, task)
 }
 
 impl NodesHandle {
@@ -79,6 +81,12 @@ impl NodesHandle {
     /// Says what all nodes should hold.
     pub fn desired(&self, sets: NodeSets) {
         self.inputs.desired.send_replace(sets);
+    }
+
+    /// While it is paused no dm is spoken to: calls that are on their way are dropped, and afterwards every dm is compared
+    /// anew.
+    pub fn pause(&self, paused: bool) {
+        self.inputs.paused.send_if_modified(|before| std::mem::replace(before, paused) != paused);
     }
 
     /// How the nodes are now.

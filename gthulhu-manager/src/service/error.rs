@@ -154,11 +154,16 @@ impl ServiceError {
             Self::Throttled(after) => ErrorKind::TooMany(*after),
             Self::Busy => ErrorKind::TooMany(Duration::from_secs(1)),
             Self::ClusterNotReady(_) | Self::Contended => ErrorKind::Unavailable(Duration::from_secs(1)),
-            // The process restarts when its store fails.
-            Self::Store(StoreError::Failed(_) | StoreError::Poisoned) => {
-                ErrorKind::Unavailable(Duration::from_secs(5))
+            // The process restarts when its store fails; one that is away comes back.
+            Self::Store(
+                StoreError::Failed(_)
+                | StoreError::Poisoned
+                | StoreError::Unavailable(_)
+                | StoreError::Taken { .. },
+            ) => ErrorKind::Unavailable(Duration::from_secs(5)),
+            Self::Store(StoreError::Damaged { .. } | StoreError::Refused(_)) | Self::NoMoreEpochs => {
+                ErrorKind::Internal
             }
-            Self::Store(StoreError::Damaged { .. }) | Self::NoMoreEpochs => ErrorKind::Internal,
         }
     }
 }

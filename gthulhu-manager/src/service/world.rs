@@ -3,6 +3,9 @@
 //! One writer at a time computes a batch from the newest state, commits it, and then publishes the state that
 //! follows. Readers take the published state and never wait. What is published is always durable; a change that was
 //! refused or failed was never visible.
+//!
+//! A store that fails for good ends the process. One that is only away is waited for: until [`World::recover`] has read
+//! it again, changes are refused at once, and what was published stays.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -24,7 +27,9 @@ pub(super) struct World {
     state: ArcSwap<State>,
     writer: Mutex<()>,
     changed: watch::Sender<u64>,
-    failure: OnceLock<String>,
+    failure: OnceLock<StoreError>,
+    /// Why the store cannot be used at the moment, if it cannot.
+    trouble: watch::Sender<Option<StoreError>>,
 }
 
 /// What a change comes to: the batch, if there is anything to do, and the answer for the caller.
@@ -39,6 +44,7 @@ impl World {
             writer: Mutex::new(()),
             changed: watch::Sender::new(0),
             failure: OnceLock::new(),
+            trouble: watch::Sender::new(None),
         })
     }
 
@@ -51,8 +57,37 @@ impl World {
         self.changed.subscribe()
     }
 
-    pub(super) fn failure(&self) -> Option<&str> {
-        self.failure.get().map(String::as_str)
+    pub(super) fn failure(&self) -> Option<&StoreError> {
+        self.failure.get()
+    }
+
+    /// Why the store cannot be used at the moment, to be watched.
+    pub(super) fn trouble(&self) -> watch::Receiver<Option<StoreError>> {
+        self.trouble.subscribe()
+    }
+
+    /// Reads the store again after it was away. What became of a commit without an answer shows now.
+    pub(super) fn recover(&self) -> Result<(), StoreError> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.store.snapshot() {
+            Ok(snapshot) => {
+                self.publish(State::from_snapshot(snapshot));
+                self.trouble.send_replace(None);
+                Ok(())
+            }
+            Err(error) => {
+                self.failed(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// Refuses what would only wait in vain.
+    fn usable(&self) -> Result<(), ServiceError> {
+        match &*self.trouble.borrow() {
+            Some(trouble) => Err(trouble.clone().into()),
+            None => Ok(()),
+        }
     }
 
     /// Makes one change. `change` may run several times, each time on a newer state, and must only compute.
@@ -62,6 +97,7 @@ impl World {
     ) -> Result<T, ServiceError> {
         // A panic while computing left nothing half done: the state is replaced only after a commit.
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.usable()?;
         for _ in 0..ATTEMPTS {
             let state = self.state();
             let (batch, answer) = change(&state)?;
@@ -102,6 +138,7 @@ impl World {
 
     /// Up to `limit` audit records below the number `before`, newest first.
     pub(super) fn audit_before(&self, before: u64, limit: usize) -> Result<Vec<AuditRecord>, ServiceError> {
+        self.usable()?;
         let stored = self.store.audit_before(before, limit).map_err(|error| self.failed(error))?;
         let damaged = |error: serde_json::Error| StoreError::Damaged {
             object: "an audit record".into(),
@@ -146,10 +183,18 @@ impl World {
         }
     }
 
-    /// Remembers the first failure and wakes whoever watches.
+    /// Remembers the failure, for good or until it has passed, and wakes whoever watches.
     fn failed(&self, error: StoreError) -> ServiceError {
-        if self.failure.set(error.to_string()).is_ok() {
-            self.changed.send_modify(|revision| *revision += 1);
+        match &error {
+            StoreError::Refused(_) => {}
+            StoreError::Unavailable(_) => {
+                self.trouble.send_if_modified(|trouble| trouble.replace(error.clone()).is_none());
+            }
+            _ => {
+                if self.failure.set(error.clone()).is_ok() {
+                    self.changed.send_modify(|revision| *revision += 1);
+                }
+            }
         }
         error.into()
     }

@@ -11,6 +11,7 @@ mod damage;
 mod disk;
 #[cfg(test)]
 mod faults;
+mod import;
 #[cfg(test)]
 mod model;
 mod open;
@@ -26,6 +27,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{Database, ReadableDatabase};
+
+pub use import::RedbImport;
 
 use super::{Batch, CommitError, Committed, CopyError, OpenError, Snapshot, Store, StoreError};
 
@@ -68,10 +71,16 @@ impl RedbStore {
         })
     }
 
-    fn write(&self, batch: &Batch) -> Result<Committed, CommitError> {
+    /// A transaction that is on stable storage once it is committed.
+    fn durable_transaction(&self) -> Result<redb::WriteTransaction, tables::Failure> {
         let mut transaction = self.database.begin_write().map_err(tables::failed)?;
         transaction.set_durability(redb::Durability::Immediate).map_err(tables::failed)?;
         transaction.set_two_phase_commit(true);
+        Ok(transaction)
+    }
+
+    fn write(&self, batch: &Batch) -> Result<Committed, CommitError> {
+        let transaction = self.durable_transaction()?;
         let committed = tables::apply(&transaction, batch)?;
         transaction.commit().map_err(tables::failed)?;
         Ok(committed)

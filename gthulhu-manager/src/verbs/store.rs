@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use gthulhu_http::exit::{self, Exit};
 use gthulhu_http::settings::FileArgs;
 use gthulhu_http::{files, time};
 
 use super::{Place, failed, say};
+use crate::config::StoreChoice;
 use crate::control::Request;
 use crate::store::redb::RedbStore;
 use crate::store::{OpenError, Store, verify_trail};
@@ -41,6 +42,22 @@ pub enum StoreVerb {
         #[command(flatten)]
         files: FileArgs,
     },
+    /// Copy everything from one store into the other kind, while the manager is stopped
+    ///
+    /// From the embedded store ([store].path, or manager.redb in [state].dir) into the database of [mongodb], or back.
+    /// The target must be empty. Everything is compared with the source before a manager can open it. A migration that
+    /// was interrupted goes on where it was when it is run again. The source stays as it is.
+    Migrate {
+        /// The kind of the store that is read
+        #[arg(long)]
+        from: Kind,
+        /// The kind of the store that is filled
+        #[arg(long)]
+        to: Kind,
+        /// Which configuration
+        #[command(flatten)]
+        files: FileArgs,
+    },
     /// Put a copy in the place of the store, while the manager is stopped
     ///
     /// The copy is verified first. The store that was there stays beside it. All sessions end: tokens that were revoked
@@ -54,18 +71,27 @@ pub enum StoreVerb {
     },
 }
 
+/// A kind of store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// The embedded store
+    Redb,
+    /// The database
+    Mongodb,
+}
+
 pub(super) fn run(verb: &StoreVerb) -> Result<(), Exit> {
     match verb {
         StoreVerb::Backup { dir, keep, files } => backup(&Place::of(files)?, dir, (*keep).into()),
         StoreVerb::Verify { file: Some(file), .. } => {
             let copy = RedbStore::look(file).map_err(|error| refused(&error))?;
-            verified(file, &copy)
+            verified(&file.display().to_string(), &copy)
         }
         StoreVerb::Verify { file: None, files } => {
             let place = Place::of(files)?;
-            let (path, _) = place.config.store_choice(place.mongodb_section)?;
-            verified(&path, &*place.store()?)
+            verified(&place.store_name()?, &*place.store()?)
         }
+        StoreVerb::Migrate { from, to, files } => super::migrate::run(&Place::of(files)?, *from, *to),
         StoreVerb::Restore { file, files } => restore(&Place::of(files)?, file),
     }
 }
@@ -114,24 +140,23 @@ fn is_copy(name: &str) -> bool {
     })
 }
 
-fn verified(path: &Path, store: &dyn Store) -> Result<(), Exit> {
+fn verified(name: &str, store: &dyn Store) -> Result<(), Exit> {
     let damaged = |error: &dyn std::error::Error| {
         let exit = Exit::from_error(exit::DATA, error);
-        Exit::new(exit.code, format!("{}: {}", path.display(), exit.message))
+        Exit::new(exit.code, format!("{name}: {}", exit.message))
     };
     let documents = store.snapshot().map_err(|error| damaged(&error))?.documents.len();
     let head = verify_trail(store, None).map_err(|error| damaged(&error))?;
-    say(format!(
-        "{}: sound, {documents} documents, {} audit records\nhead {head}",
-        path.display(),
-        head.seq()
-    ))
+    say(format!("{name}: sound, {documents} documents, {} audit records\nhead {head}", head.seq()))
 }
 
 fn restore(place: &Place, file: &Path) -> Result<(), Exit> {
     let copy = RedbStore::look(file).map_err(|error| refused(&error))?;
-    verified(file, &copy)?;
-    let (path, _) = place.config.store_choice(place.mongodb_section)?;
+    verified(&file.display().to_string(), &copy)?;
+    let (StoreChoice::Redb(path), _) = place.config.store_choice(place.mongodb_section)? else {
+        let rule = "the store is MongoDB, which is restored with the tools of its server; or `store migrate`";
+        return Err(Exit::new(exit::USAGE, rule));
+    };
     // A store that is damaged may be replaced, one that is in use may not.
     if path.exists()
         && let Err(error @ OpenError::InUse(_)) = RedbStore::open(&path)

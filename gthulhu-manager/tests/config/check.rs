@@ -32,7 +32,10 @@ fn broken_files_are_told_by_line_and_column_and_what_to_write() {
             "[[nodes]]\nname = 'n'\nurl = 'http://a:1'\nservername = 'x'",
             &["4:1: unknown key `nodes[0].servername`; did you mean `nodes[0].server_name`?"],
         ),
-        ("[mongodb]\nport = 27017", &["2:8: `mongodb.port` must be a text in quotes, not the number 27017"]),
+        (
+            "[mongodb]\nhost = 'h'\nport = 27017",
+            &["3:8: `mongodb.port` must be a text in quotes, not the number 27017"],
+        ),
         ("[nodes]\nname = 'n'", &["1:1: `nodes` must be an array such as [\"a\", \"b\"], not a section"]),
         ("[key]\naccess_ttl = '72h'", &["2:14: `key.access_ttl` must be 1m to 24h"]),
         ("[server]\nhost = 'localhost'", &[&format!("2:8: `server.host` {ADDRESS}")]),

@@ -15,10 +15,6 @@ fn it_passes_the_check_with_one_warning_for_each_example() {
         said,
         [
             "9:8: note: `logging.path` has no effect: the log goes to standard error".to_owned(),
-            format!(
-                "11:1: warning: `mongodb` chooses MongoDB, and this build has only the embedded store; set store.kind \
-                 = \"redb\"{refused}"
-            ),
             "15:12: warning: `mongodb.password` is a password that examples print; choose one of your own"
                 .to_owned(),
             format!(
@@ -41,7 +37,7 @@ fn it_passes_the_check_with_one_warning_for_each_example() {
         ]
     );
     let (_, out, _) = place.run("config check", &[]);
-    assert_eq!(out, "./manager_config.toml: 0 mistakes, 6 warnings\n");
+    assert_eq!(out, "./manager_config.toml: 0 mistakes, 5 warnings\n");
     assert_eq!(place.names(), ["manager_config.toml"], "nothing is made");
 }
 
@@ -54,9 +50,9 @@ fn it_is_not_served_and_every_reason_is_named() {
         (code, err.as_str()),
         (
             78,
-            "gthulhu-manager: ./manager_config.toml:11:1: `mongodb` chooses MongoDB, and this build has only the \
-             embedded store; set store.kind = \"redb\" (also wrong: key.rsa_private_key_pem, key.dm_public_key_pem, \
-             account.admin_password, k8s.kube_config_path; see `gthulhu-manager config check`)\n"
+            "gthulhu-manager: ./manager_config.toml:22:23: `key.rsa_private_key_pem` is the placeholder of an example; \
+             put a key of your own there (also wrong: key.dm_public_key_pem, account.admin_password, \
+             k8s.kube_config_path; see `gthulhu-manager config check`)\n"
         )
     );
     assert_eq!(place.names(), ["manager_config.toml"], "nothing is made");

@@ -6,11 +6,17 @@
 mod full;
 mod kill;
 mod manager;
+#[cfg(feature = "mongodb")]
+mod migrate;
+#[cfg(feature = "mongodb")]
+mod mongo;
 mod mtls;
 mod operate;
 mod record;
 mod refused;
 mod store;
 mod syscalls;
+#[cfg(feature = "mongodb")]
+mod takeover;
 mod wire;
 mod writers;

@@ -85,6 +85,48 @@ impl Place {
 
     /// The store in another directory than everything else.
     pub(crate) fn with_store_in(store: Option<&Path>) -> Self {
+        let place = Self::with_keys();
+        let store = store.unwrap_or(&place.state()).join("manager.redb");
+        place.configured(&format!("[store]\nkind = \"redb\"\npath = '{}'\n", store.display()), store)
+    }
+
+    /// The store on a server, which this section names.
+    pub(crate) fn with_mongodb(section: &str) -> Self {
+        Self::with_keys().configured(section, PathBuf::new())
+    }
+
+    /// Where keys and everything else of one manager are.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    fn configured(self, sections: &str, store: PathBuf) -> Self {
+        self.reconfigure(sections);
+        Self { store, ..self }
+    }
+
+    /// Gives it another configuration.
+    pub(crate) fn reconfigure(&self, sections: &str) {
+        let config = format!(
+            "[server]\nhost = \"127.0.0.1:0\"\n[state]\ndir = '{}'\n{sections}\
+             [account]\nadmin_email = \"{NAME}\"\nadmin_password = \"{PASSWORD}\"\n",
+            self.state().display(),
+        );
+        fs::write(self.dir.path().join("manager.toml"), config).unwrap();
+    }
+
+    /// Kills a command once it has printed so many lines; whether it was still on its way.
+    pub(crate) fn interrupt(&self, words: &[&str], lines: usize) -> bool {
+        let mut command = program(&[]);
+        command.args(words).arg("--config").arg(self.dir.path().join("manager.toml"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines().take(lines);
+        said.for_each(|line| drop(line.unwrap()));
+        child.kill().unwrap();
+        !child.wait().unwrap().success()
+    }
+
+    fn with_keys() -> Self {
         let dir = TempDir::new().unwrap();
         let state = dir.path().join("state");
         for part in ["", "keys", "certs"] {
@@ -97,15 +139,7 @@ impl Place {
                 }
             }
         }
-        let store = store.unwrap_or(&state).join("manager.redb");
-        let config = format!(
-            "[server]\nhost = \"127.0.0.1:0\"\n[state]\ndir = '{}'\n[store]\nkind = \"redb\"\npath = '{}'\n\
-             [account]\nadmin_email = \"{NAME}\"\nadmin_password = \"{PASSWORD}\"\n",
-            state.display(),
-            store.display(),
-        );
-        fs::write(dir.path().join("manager.toml"), config).unwrap();
-        Self { dir, store }
+        Self { dir, store: PathBuf::new() }
     }
 
     pub(crate) fn store(&self) -> &Path {

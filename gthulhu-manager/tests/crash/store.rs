@@ -37,6 +37,11 @@ impl Trail {
         let copy = dir.path().join("copy.redb");
         fs::copy(path, &copy).unwrap();
         let store = RedbStore::open(&copy).unwrap_or_else(|error| panic!("it does not open: {error}"));
+        self.look_at(&store)
+    }
+
+    /// The same in a store that is open.
+    pub(crate) fn look_at(&mut self, store: &dyn Store) -> Found {
         let mut found = Found { strategies: BTreeMap::new(), records: Vec::new(), torn: Vec::new() };
         for bytes in store.audit(self.head.seq(), usize::MAX).unwrap() {
             let record = self.head.verify(&bytes).unwrap_or_else(|broken| panic!("{broken}"));

@@ -1,5 +1,5 @@
 //! Writers: each creates, changes and deletes strategies of its own, and changes one that all share, until the manager
-//! stops answering.
+//! stops answering or its store is away.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::Sender;
@@ -42,7 +42,10 @@ impl Writer {
         loop {
             let mut operation = self.choose(shared);
             let answer = operation.send(&mut wire);
-            if let Ok(answer) = &answer {
+            let refused = answer.as_ref().is_ok_and(|answer| answer.status == 503);
+            if let Ok(answer) = &answer
+                && !refused
+            {
                 assert_eq!(answer.status, 200, "{operation:?}");
                 operation.acknowledged = true;
                 if let Some(location) = &answer.location {
@@ -53,7 +56,8 @@ impl Writer {
                 let _ = acknowledged.send(());
             }
             done.push(operation);
-            if answer.is_err() {
+            // A store that is away refuses: what it was asked for may have been done or not, as without an answer.
+            if answer.is_err() || refused {
                 return done;
             }
         }

@@ -7,7 +7,7 @@ use gthulhu_local::error::LocalError;
 use gthulhu_local::interrupt::Interrupt;
 use gthulhu_local::output::{complain, say};
 use gthulhu_local::pods::Pod;
-use gthulhu_local::stack::{Ports, Stack};
+use gthulhu_local::stack::{Ports, Stack, StoreKind};
 use gthulhu_local::{hints, workloads};
 
 /// Below the place where it is started: the top of the tree, under make.
@@ -38,7 +38,14 @@ async fn run() -> Result<(), LocalError> {
 
 async fn serve() -> Result<std::convert::Infallible, LocalError> {
     say("starting the manager, the decision maker and two pods ...");
-    let stack = Stack::start(PORTS, Some(Path::new(DIR))).await?;
+    let store = match std::env::var("STORE").unwrap_or_default().as_str() {
+        "" | "redb" => StoreKind::Redb,
+        "mongodb" => StoreKind::Mongodb,
+        other => {
+            return Err(LocalError::process("run", format!("STORE must be redb or mongodb, not {other}")));
+        }
+    };
+    let stack = Stack::start_with(PORTS, Some(Path::new(DIR)), store).await?;
     let pods = [stack.pod(workloads::upf())?, stack.pod(workloads::nginx())?];
     describe(&stack, &pods)?;
     std::future::pending().await
@@ -47,6 +54,9 @@ async fn serve() -> Result<std::convert::Infallible, LocalError> {
 fn describe(stack: &Stack, pods: &[Pod]) -> Result<(), LocalError> {
     say(&format!("\nmanager   {}", stack.manager()));
     say(&format!("dm        {}  (node {})", stack.dm(), stack.node()));
+    if let Some(database) = stack.database() {
+        say(&format!("store     {database}"));
+    }
     say(&format!("password  {}  (of admin@localhost, for the first login)", stack.password_file().display()));
     for pod in pods {
         let labels: Vec<_> = pod.spec().labels.iter().map(|(key, value)| format!("{key}={value}")).collect();

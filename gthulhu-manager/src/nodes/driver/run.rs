@@ -19,6 +19,15 @@ use crate::nodes::{Endpoint, NodeName, NodeSets};
 pub(super) struct Watched {
     pub(super) endpoints: watch::Receiver<BTreeMap<NodeName, Arc<Endpoint>>>,
     pub(super) desired: watch::Receiver<NodeSets>,
+    pub(super) paused: watch::Receiver<bool>,
+}
+
+impl Watched {
+    /// The dms that may be spoken to.
+    fn reach(&mut self) -> BTreeMap<NodeName, Arc<Endpoint>> {
+        let endpoints = self.endpoints.borrow_and_update();
+        if *self.paused.borrow_and_update() { BTreeMap::new() } else { endpoints.clone() }
+    }
 }
 
 /// The loop's state.
@@ -84,7 +93,11 @@ impl Run {
                     if changed.is_err() {
                         break;
                     }
-                    let endpoints = inputs.endpoints.borrow_and_update().clone();
+                    let endpoints = inputs.reach();
+                    self.meet(endpoints);
+                }
+                Ok(()) = inputs.paused.changed() => {
+                    let endpoints = inputs.reach();
                     self.meet(endpoints);
                 }
                 changed = inputs.desired.changed() => {

@@ -120,6 +120,45 @@ pub(super) fn copy(from: &ReadTransaction, to: &WriteTransaction) -> Result<(), 
     Ok(())
 }
 
+/// Writes documents with these versions, whatever is there.
+pub(super) fn put(transaction: &WriteTransaction, rows: &[(Document, u64)]) -> Result<(), Failure> {
+    let mut documents = transaction.open_table(DOCUMENTS).map_err(failed)?;
+    for (document, version) in rows {
+        let row = encode(*version, document)?;
+        documents.insert(document.key().to_string().as_str(), row.as_slice()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Removes documents.
+pub(super) fn remove(transaction: &WriteTransaction, keys: &[Key]) -> Result<(), Failure> {
+    let mut documents = transaction.open_table(DOCUMENTS).map_err(failed)?;
+    for key in keys {
+        documents.remove(key.to_string().as_str()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Writes audit records as they are; the first has the number `first`.
+pub(super) fn append_as_is(
+    transaction: &WriteTransaction,
+    first: u64,
+    records: &[Vec<u8>],
+) -> Result<(), Failure> {
+    let mut audit = transaction.open_table(AUDIT).map_err(failed)?;
+    for (seq, bytes) in (first..).zip(records) {
+        audit.insert(seq, bytes.as_slice()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// No version up to `newest` is given again.
+pub(super) fn count_from(transaction: &WriteTransaction, newest: u64) -> Result<(), Failure> {
+    let mut meta = transaction.open_table(META).map_err(failed)?;
+    meta.insert("commits", newest).map_err(failed)?;
+    Ok(())
+}
+
 /// Applies a batch within the transaction. On an error the caller drops the transaction, and with it every change.
 pub(super) fn apply(transaction: &WriteTransaction, batch: &Batch) -> Result<Committed, CommitError> {
     let mut documents = transaction.open_table(DOCUMENTS).map_err(failed)?;

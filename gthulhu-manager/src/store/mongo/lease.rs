@@ -1,0 +1,181 @@
+//! One manager at a time: the document `{_id: "pusher", holder, epoch, renewed}`.
+//!
+//! Its holder renews it every five seconds. Whoever wants it watches it: a lease that does not change for fifteen
+//! seconds of his own clock is nobody's. No two clocks are compared, so none has to be right. Each taking raises
+//! `epoch`, and the ledger is claimed under it: a holder that was overtaken without noticing can write nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::bson::{DateTime, Document as Fields, doc};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::super::Standing;
+use super::documents::STATE;
+use super::ledger::Term;
+use super::server::{Server, raised};
+use super::trouble::Trouble;
+
+const LEASE: &str = "pusher";
+/// The time of a lease that was given back.
+const GIVEN_BACK: DateTime = DateTime::from_millis(0);
+
+/// How long everything lasts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// Between two renewals.
+    pub(super) renew: Duration,
+    /// A lease that was not renewed for so long is nobody's.
+    pub(super) stale: Duration,
+    /// How long whoever wants the lease waits for it.
+    pub(super) wait: Duration,
+}
+
+impl Times {
+    pub(super) const USUAL: Self =
+        Self { renew: Duration::from_secs(5), stale: Duration::from_secs(15), wait: Duration::from_secs(20) };
+
+    /// How long a renewal may take, and the time between two tries.
+    fn patience(self) -> Duration {
+        self.renew / 2
+    }
+
+    /// A holder that has not renewed for so long does not rely on it: less than [`Times::stale`] by a call and more.
+    fn reliable(self) -> Duration {
+        self.renew * 2
+    }
+}
+
+/// The lease as it was seen.
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    term: Term,
+    renewed: DateTime,
+}
+
+impl Seen {
+    fn of(fields: &Fields) -> Self {
+        let holder = fields.get_str("holder").unwrap_or_default().to_owned();
+        let number = fields.get_i64("epoch").unwrap_or_default();
+        let renewed = fields.get_datetime("renewed").copied().unwrap_or(GIVEN_BACK);
+        Self { term: Term { holder, number }, renewed }
+    }
+
+    fn filter(&self) -> Fields {
+        let Term { holder, number } = &self.term;
+        doc! { "_id": LEASE, "holder": holder.as_str(), "epoch": *number, "renewed": self.renewed }
+    }
+}
+
+/// Takes the lease for `holder`, or waits until it can. [`Trouble::Taken`] names who has it.
+pub(super) async fn take(server: &Server, holder: &str, times: Times) -> Result<Term, Trouble> {
+    let begun = Instant::now();
+    let mut last: Option<(Seen, Instant)> = None;
+    loop {
+        let seen = server.one(STATE, doc! { "_id": LEASE }).await?.as_ref().map(Seen::of);
+        let free = match (&seen, &last) {
+            (None, _) => true,
+            // One that this very place had: its process is gone, or this one could not have been started.
+            (Some(seen), _) if seen.renewed == GIVEN_BACK || seen.term.holder == holder => true,
+            (Some(seen), Some((before, since))) if seen == before => since.elapsed() >= times.stale,
+            (Some(seen), _) => {
+                last = Some((seen.clone(), Instant::now()));
+                false
+            }
+        };
+        if free && let Some(term) = seize(server, seen.as_ref(), holder).await? {
+            return Ok(term);
+        }
+        if let Some(seen) = seen.filter(|_| begun.elapsed() >= times.wait) {
+            return Err(Trouble::Taken { holder: seen.term.holder });
+        }
+        if !free && begun.elapsed() < times.renew / 5 {
+            tracing::info!("another manager has the store: waiting for it to end");
+        }
+        sleep(times.renew / 5).await;
+    }
+}
+
+/// Takes the lease if it is still as it was seen.
+async fn seize(server: &Server, seen: Option<&Seen>, holder: &str) -> Result<Option<Term>, Trouble> {
+    let number = seen.map_or(0, |seen| seen.term.number) + 1;
+    let set = doc! { "holder": holder, "epoch": number, "renewed": DateTime::now() };
+    let absent = || doc! { "_id": LEASE, "holder": { "$exists": false } };
+    let update =
+        doc! { "q": seen.map_or_else(absent, Seen::filter), "u": { "$set": set }, "upsert": seen.is_none() };
+    match server.write(doc! { "update": STATE, "updates": [update] }).await {
+        Ok(reply) => Ok((raised(&reply) == 1).then(|| Term { holder: holder.to_owned(), number })),
+        Err(Trouble::Duplicate { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// Renews the lease until it is lost or nobody listens.
+pub(super) async fn keep(server: Server, term: Term, times: Times, standing: Arc<watch::Sender<Standing>>) {
+    let mut renewed = Instant::now();
+    let mut next = renewed + times.renew;
+    loop {
+        sleep_until(next).await;
+        if renewed.elapsed() > times.reliable() {
+            // This process was stopped, or the machine was: somebody else may have it by now.
+            tell(&standing, Standing::Uncertain);
+        }
+        let begun = Instant::now();
+        match timeout(times.patience(), renew(&server, &term)).await {
+            Ok(Ok(true)) => {
+                renewed = begun;
+                next = begun + times.renew;
+                tell(&standing, Standing::Holds);
+            }
+            Ok(Ok(false)) => {
+                let found = server.one(STATE, doc! { "_id": LEASE }).await.ok().flatten();
+                let holder = found.map_or_else(|| "somebody".into(), |fields| Seen::of(&fields).term.holder);
+                tell(&standing, Standing::Lost { holder });
+                return;
+            }
+            Ok(Err(_)) | Err(_) => {
+                tell(&standing, Standing::Uncertain);
+                next = Instant::now() + times.renew / 5;
+            }
+        }
+    }
+}
+
+/// Whether it is still this term's, and renewed now.
+pub(super) async fn renew(server: &Server, term: &Term) -> Result<bool, Trouble> {
+    let mine = doc! { "_id": LEASE, "holder": term.holder.as_str(), "epoch": term.number };
+    let update = doc! { "q": mine, "u": { "$set": { "renewed": DateTime::now() } } };
+    let reply = server.write(doc! { "update": STATE, "updates": [update] }).await?;
+    Ok(raised(&reply) == 1)
+}
+
+/// Gives it back: whoever wants it need not wait.
+pub(super) async fn give_back(server: &Server, term: &Term) {
+    let mine = doc! { "_id": LEASE, "holder": term.holder.as_str(), "epoch": term.number };
+    let update = doc! { "q": mine, "u": { "$set": { "renewed": GIVEN_BACK } } };
+    if let Err(trouble) = server.write(doc! { "update": STATE, "updates": [update] }).await {
+        tracing::debug!(?trouble, "the lease ends by itself");
+    }
+}
+
+fn tell(standing: &watch::Sender<Standing>, now: Standing) {
+    let changed = standing.send_if_modified(|before| {
+        let differs = *before != now;
+        if differs {
+            before.clone_from(&now);
+        }
+        differs
+    });
+    if changed {
+        match now {
+            Standing::Holds => tracing::info!("the lease on the store is renewed again"),
+            Standing::Uncertain => {
+                tracing::warn!("the lease on the store cannot be renewed: nothing is pushed");
+            }
+            Standing::Lost { holder } => {
+                tracing::error!(holder, "another manager has taken the store over");
+            }
+        }
+    }
+}

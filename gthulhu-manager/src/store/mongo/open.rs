@@ -1,0 +1,213 @@
+//! Opening: which server, which database, and whether this process may have it. Each way in which that fails is one
+//! line with the server's name in it, and never the password.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use gthulhu_lib::intent::digest::hex;
+use mongodb::Client;
+use mongodb::error::ErrorKind;
+use rustix::fs::{FlockOperation, flock};
+use tokio::time::{Instant, timeout};
+
+use super::lease::{self, Times};
+use super::ledger::{self, Term};
+use super::schema::{self, Found};
+use super::server::Server;
+use super::trouble::{Trouble, code, code_of, describe};
+use super::{options, schema::examine};
+use crate::config::Mongodb;
+
+/// How long the first word of a server may take to come.
+const HELLO: Duration = Duration::from_secs(5);
+/// How long a server keeps a transaction whose client is gone, and some more.
+const ORPHANS: Duration = Duration::from_secs(75);
+/// The pause between two tries.
+const AGAIN: Duration = Duration::from_millis(500);
+/// The name of this manager, below the state directory. Locked while the store is open.
+const HOLDER_FILE: &str = "mongodb-holder";
+
+/// The store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The settings make no sense.
+    #[error("mongodb: {0}")]
+    Settings(String),
+    /// What has to be below the state directory could not be written or read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No server that can be written to.
+    #[error("mongodb {at}: cannot be reached within {} s: {reason}", HELLO.as_secs())]
+    Unreachable {
+        /// Host and port.
+        at: String,
+        /// What the driver says.
+        reason: String,
+    },
+    /// The server does not let this user do what is needed.
+    #[error("mongodb {at}: {reason}")]
+    Denied {
+        /// Host and port.
+        at: String,
+        /// What the server says.
+        reason: String,
+    },
+    /// The database is not one that this program can use.
+    #[error("mongodb {at}: {database}: refused: {reason}")]
+    Refused {
+        /// Host and port.
+        at: String,
+        /// The database.
+        database: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another manager has it.
+    #[error("mongodb {at}: {database}: in use by {holder}")]
+    InUse {
+        /// Host and port.
+        at: String,
+        /// The database.
+        database: String,
+        /// Who has it.
+        holder: String,
+    },
+}
+
+/// What an open store consists of.
+pub(super) struct Opened {
+    pub(super) server: Server,
+    pub(super) term: Term,
+    pub(super) transactions: bool,
+}
+
+/// A name for the manager of this state directory, and the lock that says that there is only one.
+pub(super) struct Place {
+    pub(super) holder: String,
+    _lock: File,
+}
+
+impl Place {
+    /// `HOST/NUMBER`: the number stays with the directory, so that a manager that was killed finds its own lease.
+    pub(super) fn take(state: &Path) -> Result<Self, OpenError> {
+        let path = state.join(HOLDER_FILE);
+        let io_error = |source| OpenError::Io { path: path.display().to_string(), source };
+        fs::create_dir_all(state).map_err(io_error)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let mut file = file.map_err(io_error)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let holder = fs::read_to_string(&path).unwrap_or_default();
+                let (at, database) = (state.display().to_string(), "the store".into());
+                return Err(OpenError::InUse {
+                    at,
+                    database,
+                    holder: format!("another process here ({})", holder.trim()),
+                });
+            }
+            Err(error) => return Err(io_error(error.into())),
+        }
+        let mut number = String::new();
+        file.read_to_string(&mut number).map_err(io_error)?;
+        if number.trim().is_empty() {
+            number = hex(&gthulhu_http::random::bytes::<6>());
+            file.write_all(number.as_bytes()).and_then(|()| file.sync_all()).map_err(io_error)?;
+        }
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Ok(Self { holder: format!("{host}/{}", number.trim()), _lock: file })
+    }
+}
+
+/// Everything up to the moment at which the store can be used.
+pub(super) async fn open(
+    config: &Mongodb,
+    state: &Path,
+    holder: &str,
+    times: Times,
+    importing: bool,
+) -> Result<Opened, OpenError> {
+    let (at, database) = (config.address(), config.database_name());
+    let options = options::client_options(config, state).await.map_err(OpenError::Settings)?;
+    let client = Client::with_options(options).map_err(|error| OpenError::Settings(describe(&error)))?;
+    let server = Server::new(client, database);
+    let unreachable = |reason: String| OpenError::Unreachable { at: at.clone(), reason };
+    let hello = match timeout(HELLO, server.hello()).await {
+        Ok(Ok(hello)) => hello,
+        Ok(Err(error)) if is_denied(&error) => {
+            return Err(OpenError::Denied { at, reason: describe(&error) });
+        }
+        Ok(Err(error)) => return Err(unreachable(describe(&error))),
+        Err(_) => return Err(unreachable("no answer".into())),
+    };
+    if let Err(error) =
+        server.try_run(mongodb::bson::doc! { "find": super::documents::STATE, "limit": 1 }).await
+    {
+        return Err(if is_denied(&error) {
+            let reason = format!("{} may not use {database}: {}", config.user, describe(&error));
+            OpenError::Denied { at, reason }
+        } else {
+            unreachable(describe(&error))
+        });
+    }
+    let prepared = async {
+        let found = examine(&server, importing).await?;
+        if let Found::Refused(reason) = found {
+            return Ok(Err(reason));
+        }
+        let term = lease::take(&server, holder, times).await?;
+        schema::prepare(&server, &found).await?;
+        claim(&server, &term).await?;
+        Ok::<_, Trouble>(Ok(term))
+    };
+    match prepared.await {
+        Ok(Ok(term)) => {
+            let transactions =
+                hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+            Ok(Opened { server, term, transactions })
+        }
+        Ok(Err(reason)) => Err(OpenError::Refused { at, database: database.into(), reason }),
+        Err(Trouble::Taken { holder }) => Err(OpenError::InUse { at, database: database.into(), holder }),
+        Err(Trouble::Passing(reason)) if reason.contains("Unauthorized") => {
+            Err(OpenError::Denied { at, reason: format!("{} may not use {database}: {reason}", config.user) })
+        }
+        Err(Trouble::Passing(reason)) => Err(unreachable(reason)),
+        Err(other) => {
+            let reason = super::super::StoreError::from(other).to_string();
+            Err(OpenError::Refused { at, database: database.into(), reason })
+        }
+    }
+}
+
+/// Makes the ledger ours. A manager that was killed may have left a transaction that holds it, until the server ends it;
+/// the lease is kept meanwhile.
+async fn claim(server: &Server, term: &Term) -> Result<(), Trouble> {
+    let deadline = Instant::now() + ORPHANS;
+    loop {
+        match ledger::claim(server, term).await {
+            Err(Trouble::Passing(reason)) if Instant::now() < deadline => {
+                tracing::info!(reason, "waiting for what another manager had begun to end");
+                if !lease::renew(server, term).await? {
+                    return Err(Trouble::Taken { holder: "another manager".into() });
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+fn is_denied(error: &mongodb::error::Error) -> bool {
+    // 18: the password is wrong, where the server says so in a reply of its own.
+    matches!(&*error.kind, ErrorKind::Authentication { .. })
+        || matches!(code_of(error), Some(code::UNAUTHORIZED | 18))
+}

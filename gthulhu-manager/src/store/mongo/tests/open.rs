@@ -1,0 +1,82 @@
+//! Ways in which opening fails: each one line, in time, with the server's name and without the password.
+
+use std::net::TcpListener;
+use std::time::Instant;
+
+use mongodb::bson::{Document as Fields, doc};
+
+use super::*;
+
+/// It does not open; what is said.
+fn refusal(config: &Mongodb, state: &Path) -> OpenError {
+    let error = MongoStore::open(config, state).map(drop).unwrap_err();
+    let text = error.to_string();
+    assert!(text.lines().count() == 1 && !text.contains(config.password.reveal()), "{text}");
+    error
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nobody listens on one, nobody answers on the other.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for port in [closed, silent.local_addr().unwrap().port()] {
+        let config = Mongodb {
+            host: "127.0.0.1".into(),
+            port: port.to_string(),
+            user: "u".into(),
+            password: "hidden-password".into(),
+            ..Mongodb::default()
+        };
+        let begun = Instant::now();
+        let error = refusal(&config, dir.path());
+        assert!(matches!(error, OpenError::Unreachable { .. }), "{error}");
+        assert!(error.to_string().contains(&format!("127.0.0.1:{port}: cannot be reached")), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "its own deadline is 5 s");
+    }
+}
+
+#[test]
+fn whoever_may_not_use_the_database_is_told_so() {
+    let Some(rig) = Rig::start("whoever_may_not_use_the_database_is_told_so") else { return };
+    let wrong = Mongodb { password: "another-password".into(), ..rig.config("db") };
+    let error = refusal(&wrong, &rig.state());
+    assert!(matches!(error, OpenError::Denied { .. }), "{error}");
+    rig.raw("admin", async |admin| {
+        let roles = doc! { "role": "readWrite", "db": "another" };
+        admin
+            .run_command(doc! { "createUser": "guest", "pwd": "guest-password", "roles": [roles] })
+            .await
+            .unwrap();
+    });
+    let guest = Mongodb { user: "guest".into(), password: "guest-password".into(), ..rig.config("db") };
+    let error = refusal(&guest, &rig.state());
+    assert!(matches!(error, OpenError::Denied { .. }) && error.to_string().contains("guest"), "{error}");
+}
+
+#[test]
+fn a_database_of_another_program_or_version_is_refused_and_left_as_it_was() {
+    let Some(rig) = Rig::start("a_database_of_another_program_or_version_is_refused") else { return };
+    for (n, collection, row, says) in [
+        (
+            0,
+            STATE,
+            doc! { "_id": "schema", "version": 2_i64 },
+            "written by a newer version (schema 2, this program knows 1)",
+        ),
+        (1, "schema_migrations", doc! { "version": 4_i64, "dirty": false }, "schema_migrations is 4"),
+        (2, "schema_migrations", doc! { "version": 5_i64, "dirty": true }, "dirty"),
+        (3, STATE, doc! { "_id": "import", "from": "x" }, "run `store migrate` again"),
+    ] {
+        let database = format!("refused{n}");
+        let before = rig.raw(&database, async |db| {
+            db.collection::<Fields>(collection).insert_one(row.clone()).await.unwrap();
+            db.list_collection_names().await.unwrap()
+        });
+        let error = refusal(&rig.config(&database), &rig.state());
+        assert!(matches!(error, OpenError::Refused { .. }) && error.to_string().contains(says), "{error}");
+        let after = rig.raw(&database, async |db| db.list_collection_names().await.unwrap());
+        assert_eq!(after, before, "nothing was made");
+    }
+}
