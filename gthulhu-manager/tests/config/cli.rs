@@ -7,7 +7,7 @@ use gthulhu_http::testkit::golden::Golden;
 const HELP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/help");
 
 /// Every verb, and the program itself.
-const VERBS: [&str; 27] = [
+const VERBS: [&str; 28] = [
     "",
     "serve",
     "init",
@@ -21,6 +21,7 @@ const VERBS: [&str; 27] = [
     "users list",
     "store",
     "store backup",
+    "store migrate",
     "store verify",
     "store restore",
     "audit",
