@@ -110,6 +110,11 @@ schemathesis() {
     missing+=("schemathesis (pip install --require-hashes -r tools/schemathesis/requirements.txt, into $schemathesis)")
 }
 
+# A real API server for the tests of Kubernetes. Where it cannot be made those tests are skipped, which they say.
+kubernetes() {
+    tools/kubernetes.sh || echo "no kube-apiserver can be made here: tests that need one will be skipped" >&2
+}
+
 # A new machine has no lists, and which package holds a program depends on the release.
 if [ -n "$(packages "$1")" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     fresh_lists || true
@@ -125,6 +130,7 @@ if [ "$1" = test ] && [ ${#missing[@]} -eq 0 ]; then
     schemathesis
     # Tests that need it say SKIPPED without it.
     tools/mongo.sh >/dev/null || true
+    kubernetes
 fi
 if [ ${#missing[@]} -gt 0 ]; then
     printf 'missing: %s\n' "${missing[@]}" >&2

@@ -2,7 +2,8 @@
 #
 # A kernel is a stock Debian "cloud" kernel: virtio and virtiofs are built in, so that it boots without initramfs and
 # modules. It is downloaded with a private apt configuration and only unpacked: the machine's package lists and
-# packages stay as they are. In the cache each has a folder with `release`, `config`, `vmlinuz`, `vmlinux` and, written last, `complete`.
+# packages stay as they are (tools/debian.sh). In the cache each has a folder with `release`, `config`, `vmlinuz`, `vmlinux` and, written
+# last, `complete`.
 
 # What a kernel must have built in.
 built_in="SCHED_CLASS_EXT BPF_SYSCALL BPF_JIT DEBUG_INFO_BTF CGROUPS VIRTIO_PCI VIRTIO_CONSOLE VIRTIO_FS"
@@ -43,45 +44,6 @@ fetch_kernel() {
         done
     done
     return 1
-}
-
-# in_suite SUITE TOOL ARG...: apt-get or apt-cache that knows nothing but this suite.
-in_suite() {
-    local dir=$cache/apt/$1 tool=$2
-    shift 2
-    "$tool" -o Dir::Etc::sourcelist="$dir/suite.sources" -o Dir::Etc::sourceparts=/dev/null \
-        -o Dir::State::Lists="$dir/lists" -o Dir::Cache="$dir/cache" -o APT::Sandbox::User=root \
-        -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
-}
-
-declare -A lists_read
-read_lists() {
-    local dir=$cache/apt/$1 uri
-    [ -z "${lists_read[$1]:-}" ] || return 0
-    uri=$(mirror) || { say "no Debian mirror in this machine's apt sources"; return 1; }
-    mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" "$1" \
-        /usr/share/keyrings/debian-archive-keyring.gpg >"$dir/suite.sources"
-    say "reading the package list of $1"
-    in_suite "$1" apt-get update >"$dir/log" 2>&1 || { say "no lists of $1, see $dir/log"; return 1; }
-    lists_read[$1]=yes
-}
-
-# The mirror that this machine already uses for Debian's main archive, in either form of apt's sources.
-mirror() {
-    local file uri=
-    for file in /etc/apt/sources.list.d/*.sources; do
-        [ -z "$uri" ] && [ -e "$file" ] || continue
-        uri=$(awk 'BEGIN { RS = "" } /debian-archive-keyring/ && !/-security/ && !found {
-            n = split($0, lines, "\n")
-            for (i = 1; i <= n && !found; i++)
-                if (lines[i] ~ /^URIs:/) { split(lines[i], words, /[ \t]+/); print words[2]; found = 1 } }' "$file")
-    done
-    if [ -z "$uri" ] && [ -e /etc/apt/sources.list ]; then
-        uri=$(awk '$1 == "deb" && !/-security/ && /debian/ && !found {
-            for (i = 2; i <= NF && !found; i++) if ($i ~ /^[a-z+]+:\/\//) { print $i; found = 1 } }' /etc/apt/sources.list)
-    fi
-    [ -n "$uri" ] && echo "$uri"
 }
 
 # unpack_kernel SUITE PACKAGE: puts the kernel into the cache and sets `kernel`, or says why it is no use.

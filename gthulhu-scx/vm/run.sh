@@ -63,6 +63,7 @@ fi
 
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd -P)
+. "$here/../../tools/debian.sh"
 . "$here/kernel.sh"
 . "$here/accel.sh"
 . "$here/machine.sh"
