@@ -24,7 +24,7 @@ flock 9
 work=$out/work
 trap 'rm -rf "$work"' EXIT
 rm -rf "$work"
-mkdir -p "$work/fetched" "$work/root" "$work/go/src/k8s.io/kubernetes"
+mkdir -p "$work/fetched" "$work/tree" "$work/go/src/k8s.io/kubernetes"
 cache=$work
 read_lists $suite || { tail -n 3 "$work/apt/$suite/log" >&2 2>/dev/null || true; exit 1; }
 
@@ -33,11 +33,11 @@ say "fetching the source of $version, Go and etcd from Debian's $suite"
     in_suite $suite apt-get -qq source --download-only kubernetes &&
     in_suite $suite apt-get -qq download golang-1.19-go golang-1.19-src etcd-server) >"$work/log" 2>&1 ||
     { tail -n 3 "$work/log" >&2; exit 1; }
-for package in "$work"/fetched/*.deb; do dpkg-deb -x "$package" "$work/root"; done
+for package in "$work"/fetched/*.deb; do dpkg-deb -x "$package" "$work/tree"; done
 source=$work/go/src/k8s.io/kubernetes
 tar -xzf "$work"/fetched/kubernetes_*.orig.tar.gz -C "$source" --strip-components=1
 
-export GOROOT=$work/root/usr/lib/go-1.19 GOPATH=$work/go GOCACHE=$work/go-cache GOTMPDIR=$work
+export GOROOT=$work/tree/usr/lib/go-1.19 GOPATH=$work/go GOCACHE=$work/go-cache GOTMPDIR=$work
 export GO111MODULE=off GOFLAGS='' GOPROXY=off CGO_ENABLED=0
 go=$GOROOT/bin/go
 cd "$source"
@@ -60,5 +60,5 @@ done
 "$go" build -ldflags "-s -w$stamp" -o "$work/kube-apiserver" ./cmd/kube-apiserver
 [ "$("$work/kube-apiserver" --version)" = "Kubernetes v$version" ] || { say "what was built is not v$version"; exit 1; }
 
-mv "$work/kube-apiserver" "$work/root/usr/bin/etcd" "$out/"
+mv "$work/kube-apiserver" "$work/tree/usr/bin/etcd" "$out/"
 touch "$out/complete"

@@ -15,6 +15,7 @@ use crate::nodes::client::DmClient;
 use crate::nodes::machine::Options;
 use crate::nodes::{Endpoint, NodeName, driver};
 use crate::pusher::{self, Ledger, NodeView};
+use crate::roster;
 use crate::service::{Rules, Service};
 use crate::store::{Store, StoreError};
 use crate::tokens::UserTokens;
@@ -73,13 +74,16 @@ pub fn assemble(parts: Parts<'_>) -> Result<Manager, StoreError> {
 }
 
 impl Manager {
-    /// From now on these nodes are kept at their intents.
-    pub fn push_to(&mut self, endpoints: BTreeMap<NodeName, Arc<Endpoint>>) {
+    /// From now on these nodes are kept at their intents, and those whose decision makers the cluster knows, which are
+    /// spoken to by `scheme`, `http` or `https`.
+    pub fn push_to(&mut self, endpoints: BTreeMap<NodeName, Arc<Endpoint>>, scheme: &'static str) {
         let App { service, cluster, nodes, .. } = &*self.app;
-        nodes.endpoints(endpoints);
         if let Some(standing) = service.standing() {
             self.tasks.0.push(tokio::spawn(pusher::obey(standing, nodes.clone())));
         }
+        let driver = nodes.clone();
+        let roster = roster::run(Arc::clone(cluster), endpoints, scheme, move |all| driver.endpoints(all));
+        self.tasks.0.push(tokio::spawn(roster));
         let run = pusher::run(Arc::clone(service), Arc::clone(cluster), nodes.clone(), self.limits);
         self.tasks.0.push(tokio::spawn(run));
     }

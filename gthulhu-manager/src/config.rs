@@ -20,6 +20,7 @@ pub use sections::{
     StoreConfig,
 };
 
+use crate::cluster::kubernetes::Source;
 use crate::domain::is_published;
 use crate::init::Layout;
 use crate::keyring;
@@ -74,7 +75,13 @@ impl Configuration for Config {
         if chosen || (self.store.kind.is_empty() && self.asks_for_mongodb(origins.has_section("mongodb"))) {
             found.extend(self.mongodb.examine());
         }
-        found.extend(self.cluster_choice().err());
+        match self.cluster_choice() {
+            Ok(ClusterChoice::Kubernetes(source, finder)) => {
+                found.extend(kubernetes_at(&source, finder.is_some()));
+            }
+            Ok(_) => {}
+            Err(finding) => found.push(finding),
+        }
         found.extend(keyring::check(&self.key, &Layout::new(&self.state.dir)));
         found.extend(self.account.examine());
         found.extend(self.server.tls.examine());
@@ -199,6 +206,19 @@ impl Mongodb {
             self.unusable_options(),
         ];
         rows.into_iter().flatten().collect()
+    }
+}
+
+/// What there is to say of where the Kubernetes API is described.
+fn kubernetes_at(source: &Source, finds_decision_makers: bool) -> Option<Finding> {
+    match source {
+        Source::Kubeconfig(path) if !path.is_file() => {
+            Some(Finding::unserved("k8s.kube_config_path", "is no file on this machine"))
+        }
+        _ => (!finds_decision_makers).then(|| {
+            let rule = "is empty: no decision maker is looked for, only those of [[nodes]] are known";
+            Finding::note("k8s.dm_namespace", rule)
+        }),
     }
 }
 

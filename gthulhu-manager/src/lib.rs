@@ -20,6 +20,7 @@ pub mod keyring;
 pub mod metrics;
 pub mod nodes;
 pub mod pusher;
+mod roster;
 pub mod service;
 mod start;
 pub mod store;
@@ -58,7 +59,7 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     let access_ttl = config.key.access_ttl.get();
     let assembled = assemble::assemble(Parts {
         store: start::store(&config, mongodb_section)?,
-        cluster: start::cluster(&config)?,
+        cluster: start::cluster(&config).await?,
         keys: &keys,
         rules: Rules {
             access_ttl,
@@ -77,7 +78,8 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     let listener = server::bind(&config.server.host)
         .map_err(|error| Exit::new(exit::UNAVAILABLE, format!("server.host: {error}")))?;
     let address = listener.local_addr().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
-    manager.push_to(start::endpoints(&config.nodes));
+    let scheme = if config.mtls.enable { "https" } else { "http" };
+    manager.push_to(start::endpoints(&config.nodes), scheme);
 
     let changed = service.changed();
     let router = Router::new(api::routes()).map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;

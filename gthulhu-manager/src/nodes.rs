@@ -33,6 +33,9 @@ pub struct Endpoint {
     pub node: NodeName,
     /// The name that a certificate without an identity must have; empty: as configured for all.
     pub server_name: String,
+    /// Which process listens there, such as a pod's uid, so that one that took another's place at the same address is
+    /// known for a new one; empty where nobody tells.
+    pub instance: String,
 }
 
 /// The number of a state that a node is asked to hold. Pairs compare by epoch, then by generation.

@@ -15,6 +15,7 @@ use gthulhu_http::{files, logs};
 use tokio::task::JoinHandle;
 
 use crate::cluster::folder::{FolderCluster, FolderOptions};
+use crate::cluster::kubernetes::{self, Finder, KubernetesCluster};
 use crate::cluster::{Absent, Cluster};
 use crate::config::{Account, ClusterChoice, Config, Node, StoreChoice};
 use crate::control::{Control, Controlled};
@@ -130,7 +131,7 @@ pub(super) async fn mend(service: Arc<Service>) {
 }
 
 /// Starts watching pods.
-pub(super) fn cluster(config: &Config) -> Result<Arc<dyn Cluster>, Exit> {
+pub(super) async fn cluster(config: &Config) -> Result<Arc<dyn Cluster>, Exit> {
     match config.cluster_choice()? {
         ClusterChoice::Folder(dir) => {
             tracing::info!(dir = %dir.display(), "pods come from a folder");
@@ -140,9 +141,23 @@ pub(super) fn cluster(config: &Config) -> Result<Arc<dyn Cluster>, Exit> {
                 watched.map_err(|error| Exit::new(exit::OS_ERROR, format!("cluster.pods_dir: {error}")))?,
             ))
         }
+        ClusterChoice::Kubernetes(source, finder) => {
+            let options = kubernetes::Options::default();
+            let own = source.check(&options).await;
+            let own = own.map_err(|error| Exit::new(exit::CONFIG, format!("k8s: {error}")))?;
+            let finder = finder.map(|finder| {
+                let namespace = if finder.namespace.is_empty() { own } else { finder.namespace };
+                Finder { namespace, ..finder }
+            });
+            let looked_in = finder.as_ref().map(|finder| finder.namespace.as_str());
+            tracing::info!(?source, decision_makers = looked_in, "pods come from the Kubernetes API");
+            Ok(Arc::new(KubernetesCluster::watch(&source, finder, options)))
+        }
         ClusterChoice::None => {
-            tracing::warn!("no pods: set cluster.pods_dir");
-            Ok(Arc::new(Absent::new("no source of pods is configured: set cluster.pods_dir")))
+            tracing::warn!("no pods: set k8s.in_cluster, k8s.kube_config_path or cluster.pods_dir");
+            Ok(Arc::new(Absent::new(
+                "no source of pods is configured: set k8s.in_cluster, k8s.kube_config_path or cluster.pods_dir",
+            )))
         }
     }
 }
@@ -221,7 +236,7 @@ pub(super) fn endpoints(nodes: &[Node]) -> BTreeMap<NodeName, Arc<Endpoint>> {
         let name: NodeName = node.name.as_str().into();
         let url = node.url.trim_end_matches('/').to_owned();
         let server_name = node.server_name.clone();
-        (Arc::clone(&name), Arc::new(Endpoint { url, node: name, server_name }))
+        (Arc::clone(&name), Arc::new(Endpoint { url, node: name, server_name, ..Endpoint::default() }))
     };
     nodes.iter().map(endpoint).collect()
 }

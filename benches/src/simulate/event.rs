@@ -128,7 +128,7 @@ fn machine(size: Size) -> Machine {
         let endpoint = Arc::new(Endpoint {
             url: "http://192.0.2.1".into(),
             node: Arc::clone(&node),
-            server_name: String::new(),
+            ..Endpoint::default()
         });
         machine.handle(Event::NodeUp { node, endpoint }, Duration::ZERO);
     }

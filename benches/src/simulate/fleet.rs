@@ -143,7 +143,7 @@ impl Node {
     /// How it is called.
     pub(super) fn endpoint(&self) -> Endpoint {
         let (url, node) = (format!("https://{}", self.address), Arc::clone(&self.name));
-        Endpoint { url, node, server_name: String::new() }
+        Endpoint { url, node, ..Endpoint::default() }
     }
 
     /// Ends when what it holds, on disk, is as wanted, and says when.

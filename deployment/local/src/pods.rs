@@ -62,7 +62,7 @@ pub struct Pod {
     uid: String,
     /// Links to the workload program; a link's name becomes the process's command name.
     links: PathBuf,
-    manifest: PathBuf,
+    manifest: Option<PathBuf>,
     /// Of the leader.
     container: PathBuf,
     cgroup: PodCgroup,
@@ -80,18 +80,26 @@ impl Pod {
         node: &str,
         spec: PodSpec,
     ) -> Result<Self, LocalError> {
-        let uid = uid::next();
+        let mut pod = Self::start_as(base, links, &uid::next(), spec)?;
+        let manifest = folder.join(format!("{}.{}.yaml", pod.spec.namespace, pod.spec.name));
+        manifest::write(&manifest, &pod.spec, &pod.uid, node)?;
+        pod.manifest = Some(manifest);
+        Ok(pod)
+    }
+
+    /// Starts the processes of `spec` in a pod's cgroups, with the uid that somebody else gave the pod. Of such a pod a
+    /// crash leaves empty cgroups, which nobody knows for ours.
+    pub fn start_as(base: &Base, links: &Path, uid: &str, spec: PodSpec) -> Result<Self, LocalError> {
+        let uid = uid.to_owned();
         let cgroup = PodCgroup::create(base, &uid)?;
         let pause = start_in(&cgroup.container(0)?, links, &ProcessSpec::new("pause", 0))?;
         let container = cgroup.container(1)?;
         let leader = start_in(&container, links, &spec.leader)?;
-        let manifest = folder.join(format!("{}.{}.yaml", spec.namespace, spec.name));
         let links = links.to_path_buf();
-        let mut pod = Self { spec, uid, links, manifest, container, cgroup, leader, pause };
+        let mut pod = Self { spec, uid, links, manifest: None, container, cgroup, leader, pause };
         for child in pod.spec.children.clone() {
             pod.fork(&child)?;
         }
-        manifest::write(&pod.manifest, &pod.spec, &pod.uid, node)?;
         Ok(pod)
     }
 
@@ -162,7 +170,9 @@ impl Pod {
 impl Drop for Pod {
     fn drop(&mut self) {
         // The manifest first: the manager must not see a pod whose processes are gone.
-        drop(fs::remove_file(&self.manifest));
+        if let Some(manifest) = &self.manifest {
+            drop(fs::remove_file(manifest));
+        }
         self.cgroup.kill();
         for child in [&mut self.leader, &mut self.pause] {
             drop(child.wait());

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use gthulhu_http::settings::Finding;
+use gthulhu_lib::intent::{Invalid, check_label_key, check_label_value, check_namespace};
+use gthulhu_lib::selector::Selector;
 
-use super::{Config, is_empty};
+use super::{Config, K8s, is_empty};
+use crate::cluster::kubernetes::{Finder, Source};
 
 /// Where everything is kept, decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub enum StoreChoice {
 pub enum ClusterChoice {
     /// A watched folder of manifests.
     Folder(PathBuf),
+    /// The Kubernetes API. The finder's namespace is empty where the manager's own is meant.
+    Kubernetes(Source, Option<Finder>),
     /// Nothing usable is configured: the manager serves, and says in `/readyz` what is missing.
     None,
 }
@@ -57,19 +62,22 @@ impl Config {
     /// Decides where pods come from.
     pub fn cluster_choice(&self) -> Result<ClusterChoice, Finding> {
         let folder = &self.cluster.pods_dir;
-        let kubernetes = if self.k8s.in_cluster {
-            Some("k8s.in_cluster")
-        } else {
-            (!is_empty(&self.k8s.kube_config_path)).then_some("k8s.kube_config_path")
-        };
+        let source = self.k8s.source();
         match (self.cluster.kind.as_str(), is_empty(folder)) {
             ("folder", true) => {
                 let rule = "must name a folder of manifests when cluster.kind is \"folder\"";
                 Err(Finding::wrong("cluster.pods_dir", rule))
             }
             ("folder" | "", false) => Ok(ClusterChoice::Folder(folder.clone())),
-            ("kubernetes", _) => Err(no_kubernetes("cluster.kind")),
-            ("", true) => kubernetes.map_or(Ok(ClusterChoice::None), |key| Err(no_kubernetes(key))),
+            ("kubernetes", _) => {
+                let rule = "must be set, or k8s.in_cluster be true, when cluster.kind is \"kubernetes\"";
+                let source = source.ok_or_else(|| Finding::wrong("k8s.kube_config_path", rule))?;
+                Ok(ClusterChoice::Kubernetes(source, self.k8s.finder()?))
+            }
+            ("", true) => match source {
+                Some(source) => Ok(ClusterChoice::Kubernetes(source, self.k8s.finder()?)),
+                None => Ok(ClusterChoice::None),
+            },
             (other, _) => {
                 let rule = format!("must be \"kubernetes\" or \"folder\", not {other:?}");
                 Err(Finding::wrong("cluster.kind", rule))
@@ -90,7 +98,44 @@ fn mongodb(key: &str, _reason: &'static str) -> Result<(StoreChoice, &'static st
     Err(Finding::unserved(key, rule))
 }
 
-fn no_kubernetes(key: &str) -> Finding {
-    let rule = "chooses Kubernetes, and this build has no Kubernetes client; set cluster.pods_dir";
-    Finding::unserved(key, rule)
+impl K8s {
+    fn source(&self) -> Option<Source> {
+        if self.in_cluster {
+            return Some(Source::InCluster);
+        }
+        (!is_empty(&self.kube_config_path)).then(|| Source::Kubeconfig(self.kube_config_path.clone()))
+    }
+
+    /// What makes a pod a decision maker. None outside a cluster, unless a namespace is named.
+    fn finder(&self) -> Result<Option<Finder>, Finding> {
+        let Self { dm_namespace, dm_selector, dm_service_account, in_cluster, .. } = self;
+        if dm_namespace.is_empty() && !in_cluster {
+            return Ok(None);
+        }
+        if !dm_namespace.is_empty() {
+            let illegal = |fault: Invalid| Finding::wrong(fault.field, fault.rule);
+            check_namespace("k8s.dm_namespace", dm_namespace).map_err(illegal)?;
+        }
+        if dm_service_account.is_empty() {
+            let rule = "must name the service account of the decision makers: labels alone prove nothing";
+            return Err(Finding::wrong("k8s.dm_service_account", rule));
+        }
+        Ok(Some(Finder {
+            namespace: dm_namespace.clone(),
+            labels: labels(dm_selector)?,
+            service_account: dm_service_account.clone(),
+        }))
+    }
+}
+
+/// `key=value` joined by commas.
+fn labels(text: &str) -> Result<Vec<Selector>, Finding> {
+    const KEY: &str = "k8s.dm_selector";
+    let label = |part: &str| {
+        let (key, value) = part.trim().split_once('=')?;
+        let legal = check_label_key(KEY, key).is_ok() && check_label_value(KEY, value).is_ok();
+        (legal && !value.is_empty()).then(|| Selector::new(key, value))
+    };
+    let all: Option<Vec<_>> = text.split(',').map(label).collect();
+    all.ok_or_else(|| Finding::wrong(KEY, "must be labels as key=value, joined by commas"))
 }

@@ -121,13 +121,19 @@ pub struct ClusterConfig {
 }
 
 /// `[k8s]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct K8s {
     /// kubeconfig used outside a cluster.
     pub kube_config_path: PathBuf,
     /// Use the service account of the pod.
     pub in_cluster: bool,
+    /// The namespace that decision makers are looked for in; empty: in a cluster the manager's own, else none is looked for.
+    pub dm_namespace: String,
+    /// The labels of their pods, `key=value` joined by commas.
+    pub dm_selector: String,
+    /// The service account that they run under.
+    pub dm_service_account: String,
     /// Accepted for older files, without effect: strategies live in the store.
     pub crd_namespace: String,
 }
@@ -204,6 +210,19 @@ impl Default for Keys {
             dm_private_key_path: PathBuf::new(),
             client_id: "manager-client".into(),
             access_ttl: DurationText::new(Duration::from_secs(3 * 60 * 60)),
+        }
+    }
+}
+
+impl Default for K8s {
+    fn default() -> Self {
+        Self {
+            kube_config_path: PathBuf::new(),
+            in_cluster: false,
+            dm_namespace: String::new(),
+            dm_selector: "app=decisionmaker".into(),
+            dm_service_account: "gthulhu-decisionmaker".into(),
+            crd_namespace: String::new(),
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use gthulhu_http::settings::{self, Level};
 
+use gthulhu_lib::selector::Selector;
+
 use super::*;
+use crate::cluster::kubernetes::Finder;
 
 /// Reads a text as the file.
 fn read(text: &str) -> (Config, Origins) {
@@ -54,7 +57,7 @@ fn the_store_is_chosen_by_kind_then_by_section_then_by_host() {
 
 #[test]
 fn the_cluster_is_chosen_by_kind_then_by_what_is_set() {
-    let choice = |text| read(text).0.cluster_choice().map_err(|finding| (finding.level, finding.key));
+    let choice = |text: &str| read(text).0.cluster_choice().map_err(|finding| (finding.level, finding.key));
     assert_eq!(choice(""), Ok(ClusterChoice::None));
     assert_eq!(choice("cluster.pods_dir = '/p'"), Ok(ClusterChoice::Folder("/p".into())));
     assert_eq!(
@@ -64,11 +67,30 @@ fn the_cluster_is_chosen_by_kind_then_by_what_is_set() {
     for (text, level, key) in [
         ("cluster.kind = 'folder'", Level::Wrong, "cluster.pods_dir"),
         ("cluster.kind = 'nomad'", Level::Wrong, "cluster.kind"),
-        ("cluster.kind = 'kubernetes'", Level::Unserved, "cluster.kind"),
-        ("k8s.in_cluster = true", Level::Unserved, "k8s.in_cluster"),
-        ("k8s.kube_config_path = '/k'", Level::Unserved, "k8s.kube_config_path"),
+        ("cluster.kind = 'kubernetes'", Level::Wrong, "k8s.kube_config_path"),
+        ("k8s = {in_cluster = true, dm_selector = 'app'}", Level::Wrong, "k8s.dm_selector"),
+        ("k8s = {in_cluster = true, dm_selector = 'app=a,'}", Level::Wrong, "k8s.dm_selector"),
+        ("k8s = {in_cluster = true, dm_service_account = ''}", Level::Wrong, "k8s.dm_service_account"),
+        ("k8s = {in_cluster = true, dm_namespace = 'No'}", Level::Wrong, "k8s.dm_namespace"),
     ] {
         assert_eq!(choice(text), Err((level, key.to_owned())), "{text}");
+    }
+    let labels = vec![Selector::new("app", "dm"), Selector::new("tier", "node")];
+    let finder = |namespace: &str, labels: &[Selector]| {
+        let service_account = "gthulhu-decisionmaker".to_owned();
+        Some(Finder { namespace: namespace.to_owned(), labels: labels.to_vec(), service_account })
+    };
+    for (text, source, finder) in [
+        ("in_cluster = true", Source::InCluster, finder("", &[Selector::new("app", "decisionmaker")])),
+        ("kube_config_path = '/k'", Source::Kubeconfig("/k".into()), None),
+        (
+            "kube_config_path = '/k'\ndm_namespace = 'dm'\ndm_selector = 'app=dm, tier=node'",
+            Source::Kubeconfig("/k".into()),
+            finder("dm", &labels),
+        ),
+    ] {
+        let text = format!("[k8s]\n{text}");
+        assert_eq!(choice(&text), Ok(ClusterChoice::Kubernetes(source, finder)), "{text}");
     }
 }
 
@@ -93,6 +115,12 @@ fn every_finding_has_its_key_and_its_level() {
         ("logging.file_path = 'x'", Level::Note, "logging.file_path"),
         ("logging.console = false", Level::Note, "logging.console"),
         ("k8s.crd_namespace = 'x'", Level::Note, "k8s.crd_namespace"),
+        (
+            "k8s = {kube_config_path = '/nowhere', dm_namespace = 'dm'}",
+            Level::Unserved,
+            "k8s.kube_config_path",
+        ),
+        ("k8s.kube_config_path = '/etc/hostname'", Level::Note, "k8s.dm_namespace"),
         ("account.admin_password = 'your-password'", Level::Note, "account.admin_password"),
         (EMAIL, Level::Warning, "account.admin_password"),
         (

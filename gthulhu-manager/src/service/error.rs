@@ -46,6 +46,8 @@ pub enum ServiceError {
     Invalid(#[from] Invalid),
     #[error("no pods match the strategy criteria")]
     NoPodsMatch,
+    #[error("no pods match the strategy criteria: there is no namespace {0}")]
+    NoSuchNamespace(String),
     #[error("strategy not found or you don't have permission to update it")]
     NoStrategyToUpdate,
     #[error("strategy not found or you don't have permission to delete it")]
@@ -138,6 +140,7 @@ impl ServiceError {
             | Self::RoleInUse(_)
             | Self::LastAdmin => ErrorKind::Conflict,
             Self::NoPodsMatch
+            | Self::NoSuchNamespace(_)
             | Self::NoStrategyToUpdate
             | Self::NoStrategyToDelete
             | Self::NoIntentsToDelete

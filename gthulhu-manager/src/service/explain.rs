@@ -72,7 +72,7 @@ impl Service {
         let view = self.cluster.view();
         let named = view.pods.iter().filter(|pod| pod.namespace == namespace && pod.name == name);
         let pod = named.min_by_key(|pod| pod.terminal).filter(|pod| sees(grant, pod));
-        let missing = || if view.complete { ServiceError::NoSuchPod } else { not_ready(&view) };
+        let missing = || if view.is_all() { ServiceError::NoSuchPod } else { not_ready(&view) };
         pod.map(|pod| self.story(grant, pod)).ok_or_else(missing)
     }
 

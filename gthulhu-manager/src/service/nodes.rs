@@ -33,7 +33,7 @@ impl Service {
     pub fn node(&self, _grant: &Granted<PodPidRead>, name: &str) -> Result<ClusterNode, ServiceError> {
         let view = self.cluster.view();
         let node = view.nodes.iter().find(|node| node.name == name);
-        let missing = || if view.complete { ServiceError::NoSuchNode } else { not_ready(&view) };
+        let missing = || if view.is_all() { ServiceError::NoSuchNode } else { not_ready(&view) };
         node.map(|node| self.judged(node)).ok_or_else(missing)
     }
 

@@ -158,9 +158,16 @@ pub(super) fn demand_pods(view: &ClusterView, strategy: &StrategySpec) -> Result
     let found: Option<&Arc<Pod>> = matching(strategy, view.pods.iter()).first().copied();
     match found {
         Some(_) => Ok(()),
-        None if view.complete => Err(ServiceError::NoPodsMatch),
+        None if view.is_all() => Err(no_such_namespace(view, strategy).unwrap_or(ServiceError::NoPodsMatch)),
         None => Err(not_ready(view)),
     }
+}
+
+/// Names a namespace that the strategy is for and that does not exist, where that is known.
+fn no_such_namespace(view: &ClusterView, strategy: &StrategySpec) -> Option<ServiceError> {
+    let known = view.namespaces.as_ref()?;
+    let missing = strategy.namespaces.iter().find(|name| !name.is_empty() && !known.contains(*name))?;
+    Some(ServiceError::NoSuchNamespace(missing.clone()))
 }
 
 /// Why nothing can be concluded from what the view does not show.

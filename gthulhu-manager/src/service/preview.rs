@@ -72,7 +72,7 @@ impl Service {
         let refusal = match demand_pods(&view, &draft.strategy.spec()) {
             Ok(()) => None,
             Err(_) if allow_empty => None,
-            Err(none @ ServiceError::NoPodsMatch) => Some(none),
+            Err(none @ (ServiceError::NoPodsMatch | ServiceError::NoSuchNamespace(_))) => Some(none),
             Err(unknown) => return Err(unknown),
         };
         let (state, id) = self.world.rehearse(|state| self.creation(grant, &draft, state))?;
@@ -93,7 +93,7 @@ impl Service {
         let his = |pod: &&Arc<Pod>| grant.covers_pod(&strategy, &pod.namespace);
         let (near, near_miss_count) = spec.near_misses(view.pods.iter().filter(his), NEAR_MISSES_MAX);
         let near_misses = near.iter().map(PodMiss::from).collect();
-        let incomplete = (!view.complete).then(|| view.reason.clone().unwrap_or_default());
+        let incomplete = (!view.is_all()).then(|| view.reason.clone().unwrap_or_default());
         let unasked = unasked.into_iter().map(str::to_owned).collect();
         let own = state.strategies.values().filter(|stored| stored.value.creator == grant.uid());
         let own = own.map(|stored| stored.value.id).collect();

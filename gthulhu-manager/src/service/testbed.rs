@@ -70,7 +70,8 @@ impl Outside {
         let nodes = names.into_iter().map(|name| ClusterNode { name, status: NodeHealth::Ready }).collect();
         let reason = (!complete).then(|| "pods are being read".to_string());
         let pods = pods.into_iter().map(Arc::new).collect();
-        *self.view.lock().unwrap() = Arc::new(ClusterView { pods, nodes, complete, reason });
+        *self.view.lock().unwrap() =
+            Arc::new(ClusterView { pods, nodes, complete, reason, ..ClusterView::default() });
     }
 
     pub(super) fn fail(&self, node: &str, error: &str) {

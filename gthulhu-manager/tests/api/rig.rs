@@ -103,12 +103,13 @@ impl Rig {
         let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
         let (answering, mumbling) = (nodes::answering(), nodes::mumbling());
         let endpoint = |url: String| Arc::new(Endpoint { url, ..Endpoint::default() });
-        manager.push_to(BTreeMap::from([
+        let endpoints = BTreeMap::from([
             ("node-1".into(), endpoint(answering.url())),
             ("node-hanging".into(), endpoint(format!("http://{}", hanging.local_addr().unwrap()))),
             ("node-mumbling".into(), endpoint(mumbling.url())),
             ("node-refusing".into(), endpoint("http://127.0.0.1:1".into())),
-        ]));
+        ]);
+        manager.push_to(endpoints, "http");
         let server = TestServer::start(Arc::clone(&manager.app), api::routes());
         Rig { manager, server, _parts: (dir, hanging, answering, mumbling) }
     }

@@ -6,12 +6,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use gthulhu_lib::derive::Pod;
-use gthulhu_lib::intent::{check_labels, check_namespace};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Longest uid or name, in bytes.
-const NAME_BYTES_MAX: usize = 253;
+use crate::cluster::object::PodObject;
 
 /// Limits of a YAML file: some thousand full manifests pass, a bomb of aliases does not.
 const YAML_NODES_MAX: usize = 4_000_000;
@@ -35,34 +33,6 @@ pub(super) struct Parsed {
 struct TypeMeta {
     api_version: Option<String>,
     kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct PodManifest {
-    metadata: Metadata,
-    #[serde(default)]
-    spec: Option<Spec>,
-    #[serde(default)]
-    status: Option<Status>,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    uid: String,
-    name: String,
-    namespace: Option<String>,
-    labels: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Spec {
-    node_name: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Status {
-    phase: Option<String>,
 }
 
 /// Reads the file called `name`. The error is a sentence about the file.
@@ -147,40 +117,13 @@ impl Parsed {
     }
 
     fn take_pod(&mut self, document: &Value) -> Result<(), String> {
-        let pod = PodManifest::deserialize(document).map_err(|error| error.to_string())?.check()?;
+        let pod = PodObject::deserialize(document).map_err(|error| error.to_string())?.check()?;
         if !self.uids.insert(pod.uid.clone()) {
             return Err(format!("metadata.uid {} is used twice", pod.uid));
         }
         self.pods.push(Arc::new(pod));
         Ok(())
     }
-}
-
-impl PodManifest {
-    /// Holds the manifest to the rules that intents are held to, so that no pod can spoil its node's set.
-    fn check(self) -> Result<Pod, String> {
-        let Metadata { uid, name, namespace, labels } = self.metadata;
-        let namespace = namespace.filter(|text| !text.is_empty()).unwrap_or_else(|| "default".to_owned());
-        let labels = labels.unwrap_or_default();
-        let node = self.spec.unwrap_or_default().node_name.filter(|node| !node.is_empty());
-        check_name("metadata.uid", &uid)?;
-        check_name("metadata.name", &name)?;
-        if let Some(node) = &node {
-            check_name("spec.nodeName", node)?;
-        }
-        check_namespace("metadata.namespace", &namespace).map_err(|fault| fault.to_string())?;
-        check_labels("metadata.labels", &labels).map_err(|fault| fault.to_string())?;
-        let phase = self.status.unwrap_or_default().phase;
-        let terminal = matches!(phase.as_deref(), Some("Succeeded" | "Failed"));
-        Ok(Pod { uid, name, namespace, node, labels, terminal })
-    }
-}
-
-fn check_name(field: &str, name: &str) -> Result<(), String> {
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
-        return Err(format!("{field} must be 1 to {NAME_BYTES_MAX} bytes without control characters"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

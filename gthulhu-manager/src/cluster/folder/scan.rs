@@ -89,7 +89,8 @@ impl Scanner {
         self.understood |= listed.is_ok() && self.files.values().all(|file| file.pods.is_some());
         let complete = listed.is_ok() && self.understood;
         let (nodes, pods) = (self.nodes(), self.pods.clone());
-        let view = ClusterView { pods, nodes, complete, reason: faults.first().cloned() };
+        let view =
+            ClusterView { pods, nodes, complete, reason: faults.first().cloned(), ..ClusterView::default() };
         for fault in faults.difference(&self.faults) {
             warn!(folder = %self.dir.display(), fault, "pods folder is not as it should be; keeping what is known");
         }

@@ -11,6 +11,20 @@ use crate::service::state::Stored;
 use crate::service::testbed::{Bed, app};
 
 #[test]
+fn a_node_is_given_its_full_set_whatever_changed() {
+    let bed = Bed::new();
+    let of = |id: Id| ["uid-web-1", "uid-web-2"].map(|pod| (id.to_string(), pod.to_owned()));
+    let mut wanted = Vec::new();
+    // Strategies follow one another by their ids, and on a node intents follow strategies.
+    for _ in 0..3 {
+        wanted.extend(of(bed.create(app("web")).unwrap()));
+        let bodies = bed.service.wanted().unwrap().bodies().remove("n1").unwrap_or_default();
+        let held: Vec<_> = bodies.into_iter().map(|body| (body.strategy_id.unwrap(), body.pod_id)).collect();
+        assert_eq!(held, wanted);
+    }
+}
+
+#[test]
 fn all_who_ask_after_a_change_share_one_picture() {
     const ASKING: usize = 8;
     let bed = Bed::new();
