@@ -2,8 +2,8 @@
 
 use gthulhu_http::exit::{self, Exit};
 
+use super::Place;
 use super::store::Kind;
-use super::{Place, failed, say};
 
 #[cfg(not(feature = "mongodb"))]
 pub(super) fn run(_place: &Place, _from: Kind, _to: Kind) -> Result<(), Exit> {
@@ -12,6 +12,7 @@ pub(super) fn run(_place: &Place, _from: Kind, _to: Kind) -> Result<(), Exit> {
 
 #[cfg(feature = "mongodb")]
 pub(super) fn run(place: &Place, from: Kind, to: Kind) -> Result<(), Exit> {
+    use super::{failed, say};
     use crate::start;
     use crate::store::Store;
     use crate::store::migrate::{MigrateError, Target, migrate};
