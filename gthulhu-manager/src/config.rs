@@ -177,15 +177,11 @@ impl Account {
 }
 
 impl Mongodb {
-    /// What the driver says about the options, with a build that has one.
+    /// What the driver says about the options.
+    #[cfg(feature = "mongodb")]
     fn unusable_options(&self) -> Option<Finding> {
-        #[cfg(feature = "mongodb")]
-        if !self.host.is_empty()
-            && let Err(reason) = self.check_options()
-        {
-            return Some(Finding::wrong("mongodb.options", format!("must be options of a URI: {reason}")));
-        }
-        None
+        let reason = self.check_options().err().filter(|_| !self.host.is_empty())?;
+        Some(Finding::wrong("mongodb.options", format!("must be options of a URI: {reason}")))
     }
 
     fn examine(&self) -> Vec<Finding> {
@@ -203,6 +199,7 @@ impl Mongodb {
                 )
             }),
             self.ca_pem_enable.then(|| rules::certificate("mongodb.ca_pem", &self.ca_pem)).flatten(),
+            #[cfg(feature = "mongodb")]
             self.unusable_options(),
         ];
         rows.into_iter().flatten().collect()
