@@ -95,7 +95,8 @@ async fn a_list_that_grows_page_by_page_takes_nothing_away() {
     let mut changed = cluster.changed();
     server.event("ERROR", &json!({"code": 410}));
     loop {
-        changed.changed().await.unwrap();
+        let change = tokio::time::timeout(Duration::from_secs(60), changed.changed()).await;
+        change.unwrap_or_else(|_| panic!("the view stays {:?}", cluster.view())).unwrap();
         let view = cluster.view();
         match uids(&view)[..] {
             ["a", "b"] => {}
