@@ -24,6 +24,9 @@ packages() {
     command -v strace >/dev/null || echo strace
     compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null || echo libfaketime
     command -v openssl >/dev/null || echo openssl
+    # Networks that lose packets.
+    command -v ip >/dev/null || echo iproute2
+    command -v iptables-legacy >/dev/null || echo iptables
     # What holds the API against its description is written in Python.
     python3 -c "import ensurepip, venv" 2>/dev/null || echo python3-venv
     # libFuzzer is C++.
