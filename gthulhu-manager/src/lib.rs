@@ -14,6 +14,7 @@ pub mod assemble;
 pub mod cluster;
 pub mod config;
 pub mod control;
+mod differ;
 pub mod domain;
 pub mod init;
 pub mod keyring;

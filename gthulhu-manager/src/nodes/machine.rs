@@ -24,6 +24,7 @@ use self::node::{Node, Phase};
 use self::options::Jitter;
 use self::queue::Lanes;
 use super::{Endpoint, NodeName, NodeSets};
+use crate::differ::differing;
 
 mod answer;
 mod call;
@@ -137,12 +138,12 @@ impl Machine {
     }
 
     fn aim(&mut self, sets: NodeSets, now: Duration) {
-        self.desired = Some(sets);
-        let aims_elsewhere = |name: &&NodeName| {
-            let goal = self.goal_of(name);
-            self.nodes.get(*name).is_some_and(|node| !goal.is_some_and(|goal| node.aims_at(&goal)))
+        // Every node aims at what was desired last, so only what differs from that is looked at.
+        let names: Vec<_> = match &self.desired {
+            Some(before) => differing(before, &sets).map(|one| Arc::clone(one.node)).collect(),
+            None => self.names(),
         };
-        let names: Vec<_> = self.nodes.keys().filter(aims_elsewhere).cloned().collect();
+        self.desired = Some(sets);
         for name in names {
             let Some(goal) = self.goal_of(&name) else { continue };
             let Some(node) = self.nodes.get_mut(&name) else { continue };

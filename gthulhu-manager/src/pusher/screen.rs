@@ -10,6 +10,7 @@ use gthulhu_lib::intent::set::IntentSet;
 use gthulhu_lib::intent::{COMMAND_REGEXES_MAX, Checker, Intent, Invalid, Limits};
 use gthulhu_lib::wire::IntentBody;
 
+use crate::differ::{ByNode, Differs, differing};
 use crate::nodes::{NodeName, NodeSets};
 use crate::service::ports::{NodeIntents, Wanted};
 
@@ -57,6 +58,8 @@ pub struct Screen {
     checker: Checker,
     /// What the regexes in `checker` are those of.
     strategies: Arc<BTreeMap<Id, Arc<StrategySpec>>>,
+    /// What was asked for last.
+    wanted: Arc<ByNode<[DerivedIntent]>>,
     /// What each node's intents came to.
     nodes: BTreeMap<NodeName, Kept>,
     /// The sets of `nodes`.
@@ -78,18 +81,15 @@ impl Screen {
             self.checker.next_round();
             self.strategies = Arc::clone(&wanted.strategies);
         }
-        let gone: Vec<_> =
-            self.nodes.keys().filter(|node| !wanted.nodes.contains_key(*node)).cloned().collect();
-        for node in gone {
-            self.nodes.remove(&node);
-            self.left_out.remove(&*node);
-            Arc::make_mut(&mut self.sets).remove(&node);
-        }
-        for (node, intents) in &*wanted.nodes {
-            if self.nodes.get(node).is_some_and(|kept| Arc::ptr_eq(&kept.intents, intents)) {
+        let before = std::mem::replace(&mut self.wanted, Arc::clone(&wanted.nodes));
+        for Differs { node, now, .. } in differing(&before, &wanted.nodes) {
+            let known = self.nodes.remove(node);
+            let Some(intents) = now else {
+                self.left_out.remove(&**node);
+                Arc::make_mut(&mut self.sets).remove(node);
                 continue;
-            }
-            let kept = Kept::new(&mut self.checker, intents, self.nodes.remove(node));
+            };
+            let kept = Kept::new(&mut self.checker, intents, known);
             let set = self.set(node, kept.checked.clone());
             self.nodes.insert(Arc::clone(node), kept);
             Arc::make_mut(&mut self.sets).insert(Arc::clone(node), Arc::new(set));

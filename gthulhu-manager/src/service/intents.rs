@@ -139,14 +139,18 @@ impl Service {
         if !view.complete || self.world.state().exclusions.is_empty() {
             return Ok(0);
         }
-        let alive: HashSet<&str> = view.pods.iter().map(|pod| pod.uid.as_str()).collect();
+        let mut vanished: HashSet<String> =
+            self.world.state().exclusions.values().map(|stored| stored.value.pod_uid.clone()).collect();
+        for pod in view.pods.iter() {
+            vanished.remove(&pod.uid);
+        }
+        if vanished.is_empty() {
+            return Ok(0);
+        }
         let origin = Origin::system(now_ms());
         self.world.mutate(|state| {
-            let gone: Vec<_> = state
-                .exclusions
-                .values()
-                .filter(|stored| !alive.contains(stored.value.pod_uid.as_str()))
-                .collect();
+            let gone: Vec<_> =
+                state.exclusions.values().filter(|stored| vanished.contains(&stored.value.pod_uid)).collect();
             let batch = gone.iter().fold(None, |batch: Option<Batch>, stored| {
                 let document = Document::Exclusion(stored.value.clone());
                 let entry = AuditEntry::deleted(&origin, "exclusion.delete", &document);

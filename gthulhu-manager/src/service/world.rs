@@ -95,6 +95,8 @@ impl World {
         &self,
         change: impl Fn(&State) -> Result<Change<T>, ServiceError>,
     ) -> Result<T, ServiceError> {
+        // Asked before the lock, too: whoever reads the store again after it was away holds that for long.
+        self.usable()?;
         // A panic while computing left nothing half done: the state is replaced only after a commit.
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.usable()?;

@@ -110,11 +110,6 @@ impl Node {
         self.known.is_some() && self.known == self.goal.as_ref().map(|goal| goal.digest)
     }
 
-    /// Whether this very set is what the node should hold already. One that is equal may be another.
-    pub(super) fn aims_at(&self, set: &Arc<IntentSet>) -> bool {
-        self.goal.as_ref().is_some_and(|goal| Arc::ptr_eq(&goal.set, set))
-    }
-
     /// Sets what the node should hold. True if that is a change.
     pub(super) fn aim(&mut self, set: &Arc<IntentSet>) -> bool {
         if let Some(goal) = self.goal.as_mut().filter(|goal| goal.set == *set) {

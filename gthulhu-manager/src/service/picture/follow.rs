@@ -12,6 +12,7 @@ use gthulhu_lib::id::Id;
 
 use super::Picture;
 use crate::cluster::{NodePods, Pods};
+use crate::differ::Differs;
 use crate::domain::Strategy;
 use crate::service::ports::NodeIntents;
 use crate::service::state::{State, Stored};
@@ -154,36 +155,17 @@ struct MovedPods<'a> {
 impl<'a> MovedPods<'a> {
     fn between(before: &'a Pods, now: &'a Pods) -> Self {
         let mut moved = Self::default();
-        let (mut old, mut new) = (before.nodes().peekable(), now.nodes().peekable());
-        loop {
-            let (known, shown) = match (old.peek(), new.peek()) {
-                (None, None) => return moved,
-                (Some(_), None) => (old.next(), None),
-                (None, Some(_)) => (None, new.next()),
-                (Some((one, _)), Some((other, _))) if one < other => (old.next(), None),
-                (Some((one, _)), Some((other, _))) if one > other => (None, new.next()),
-                (Some(_), Some(_)) => (old.next(), new.next()),
-            };
-            moved.compare(known, shown);
-        }
+        now.differing(before).for_each(|node| moved.compare(&node));
+        moved
     }
 
     /// Takes in one node as it was and as it is.
-    fn compare(
-        &mut self,
-        known: Option<(&'a Arc<str>, &'a NodePods)>,
-        shown: Option<(&'a Arc<str>, &'a NodePods)>,
-    ) {
-        if let (Some((_, known)), Some((_, shown))) = (known, shown)
-            && Arc::ptr_eq(known, shown)
-        {
-            return;
-        }
-        let pods = |of: Option<(_, &'a NodePods)>| of.map_or(&[] as &'a [Arc<Pod>], |(_, pods)| pods);
+    fn compare(&mut self, node: &Differs<'a, Vec<Arc<Pod>>>) {
+        let pods = |of: Option<&'a NodePods>| of.map_or(&[] as &'a [Arc<Pod>], |pods| pods);
         let find = |list: &'a [Arc<Pod>], uid: &str| {
             list.binary_search_by(|pod| pod.uid.as_str().cmp(uid)).ok().map(|place| &list[place])
         };
-        let (then, now) = (pods(known), pods(shown));
+        let (then, now) = (pods(node.before), pods(node.now));
         for pod in now {
             if !find(then, &pod.uid).is_some_and(|known| Arc::ptr_eq(known, pod)) {
                 self.come.push(Arc::clone(pod));
@@ -194,6 +176,6 @@ impl<'a> MovedPods<'a> {
             self.gone.push(&pod.uid);
             self.uids.insert(&pod.uid);
         }
-        self.nodes.extend(known.or(shown).map(|(node, _)| Arc::clone(node)));
+        self.nodes.push(Arc::clone(node.node));
     }
 }
