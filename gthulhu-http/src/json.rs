@@ -46,10 +46,19 @@ pub fn to_body<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 /// Unknown members are ignored and `null` members are absent; a top-level `null` is an empty object.
 /// Everything that [`ParseError`] names is refused.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ParseError> {
-    let tree = match strict::tree(body)? {
+    parse_tree(body).and_then(from_tree)
+}
+
+/// The first half of [`parse`], for whoever looks at a body before it is read into a type.
+pub fn parse_tree(body: &[u8]) -> Result<Value, ParseError> {
+    Ok(match strict::tree(body)? {
         Value::Null => Value::Object(serde_json::Map::new()),
         tree => tree,
-    };
+    })
+}
+
+/// The second half: reads a tree that [`parse_tree`] made, or a part of one, into `T`.
+pub fn from_tree<T: DeserializeOwned>(tree: Value) -> Result<T, ParseError> {
     serde_path_to_error::deserialize(typed::Tree(tree)).map_err(|error| ParseError::Shape {
         path: visible(&error.path().to_string()),
         problem: without_values(&error.inner().to_string()),

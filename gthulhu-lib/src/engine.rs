@@ -163,6 +163,11 @@ impl Engine {
         self.index.pods()
     }
 
+    /// The processes of a pod (uid in lower case), by pid.
+    pub fn pod(&self, uid: &str) -> &[Process] {
+        self.index.pod(uid)
+    }
+
     /// The table that schedulers read. It lives as long as anybody holds it.
     pub fn table(&self) -> Arc<StrategyTable> {
         Arc::clone(self.writer.table())

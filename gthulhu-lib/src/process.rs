@@ -95,11 +95,16 @@ pub struct Process {
     pub threads: Vec<Thread>,
 }
 
-/// The pods that have intents: of their processes a source reports the threads too.
+/// The pods that have intents: of their processes a source reports the threads too. Cloning is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Governed(HashSet<String>);
+pub struct Governed(Arc<HashSet<Arc<str>>>);
 
 impl Governed {
+    /// Of uids that are in lower case already.
+    pub(crate) fn of_lower_case<'a>(uids: impl Iterator<Item = &'a Arc<str>>) -> Self {
+        Self(Arc::new(uids.cloned().collect()))
+    }
+
     /// Whether the pod (uid in lower case) has an intent.
     pub fn contains(&self, pod_uid: &str) -> bool {
         self.0.contains(pod_uid)
@@ -108,7 +113,8 @@ impl Governed {
 
 impl<S: AsRef<str>> FromIterator<S> for Governed {
     fn from_iter<I: IntoIterator<Item = S>>(uids: I) -> Self {
-        Self(uids.into_iter().map(|uid| uid.as_ref().to_ascii_lowercase()).collect())
+        let uids = uids.into_iter().map(|uid| uid.as_ref().to_ascii_lowercase().into());
+        Self(Arc::new(uids.collect()))
     }
 }
 

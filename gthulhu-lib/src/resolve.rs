@@ -6,6 +6,7 @@
 //! intents of a pod are sorted by this once per set, so that the first match is the winner.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::id::Id;
 use crate::intent::Intent;
@@ -83,13 +84,15 @@ pub(crate) enum Standing {
 /// A set of intents, by pod and strongest first, with its regexes compiled.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    by_pod: HashMap<String, Vec<Rule>>,
+    by_pod: HashMap<Arc<str>, Vec<Rule>>,
+    /// The same pods, for every look at the processes.
+    governed: Governed,
     matchers: Matchers,
 }
 
 impl Rules {
     pub(crate) fn new(intents: &IntentSet) -> Self {
-        let mut by_pod: HashMap<String, Vec<Rule>> = HashMap::new();
+        let mut by_pod: HashMap<Arc<str>, Vec<Rule>> = HashMap::new();
         let mut matchers = Matchers::default();
         let mut known: HashMap<&str, Option<usize>> = HashMap::new();
         for (position, intent) in intents.iter().enumerate() {
@@ -107,17 +110,17 @@ impl Rules {
             // Between equals, the first in the set; sorting keeps their order.
             rules.sort_by_key(|rule| intents.as_slice()[rule.intent].strength());
         }
-        Self { by_pod, matchers }
+        Self { governed: Governed::of_lower_case(by_pod.keys()), by_pod, matchers }
     }
 
     /// The pods that have intents.
     pub(crate) fn governed(&self) -> Governed {
-        self.by_pod.keys().collect()
+        self.governed.clone()
     }
 
     /// The uids of the pods that have intents.
-    pub(crate) fn pods(&self) -> impl Iterator<Item = &str> {
-        self.by_pod.keys().map(String::as_str)
+    pub(crate) fn pods(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.by_pod.keys().map(|uid| &**uid)
     }
 
     /// The rules of a pod, strongest first.
@@ -127,13 +130,13 @@ impl Rules {
 
     /// The rule that acts on the pod's processes of this name.
     pub(crate) fn winner(&mut self, uid: &str, comm: &Comm) -> Option<&Rule> {
-        let Self { by_pod, matchers } = self;
+        let Self { by_pod, matchers, .. } = self;
         winner(by_pod.get(uid)?, matchers, comm)
     }
 
     /// How each rule of the pod stands to its processes of this name, strongest first.
     pub(crate) fn standings(&mut self, uid: &str, comm: &Comm) -> Vec<Standing> {
-        let Self { by_pod, matchers } = self;
+        let Self { by_pod, matchers, .. } = self;
         let rules = by_pod.get(uid).map_or(&[][..], Vec::as_slice);
         let winner = winner(rules, matchers, comm).map(|winner| (winner.intent, winner.strategy));
         let matches = matchers.of(comm);
@@ -148,11 +151,13 @@ impl Rules {
 
     /// The winners for all tasks: leaders by pid, then other threads by tid.
     pub(crate) fn resolve(&mut self, index: &PodIndex, muted: &Muted) -> Vec<TaskRow> {
-        let Self { by_pod, matchers } = self;
+        let Self { by_pod, matchers, .. } = self;
         let mut leaders = Vec::new();
         let mut others = Vec::new();
-        for (uid, rules) in by_pod {
-            for process in index.pod(uid) {
+        // Pods that are here are fewer than pods that are wanted: the set may be that of a whole cluster.
+        for (uid, processes) in index.pods() {
+            let Some(rules) = by_pod.get(uid) else { continue };
+            for process in processes {
                 if muted.contains(&(process.id, None)) {
                     continue;
                 }
@@ -182,8 +187,8 @@ fn winner<'r>(rules: &'r [Rule], matchers: &mut Matchers, comm: &Comm) -> Option
 }
 
 /// The uid of an intent's pod as processes carry it.
-fn pod_of(intent: &Intent) -> String {
-    intent.pod_uid().to_ascii_lowercase()
+fn pod_of(intent: &Intent) -> Arc<str> {
+    intent.pod_uid().to_ascii_lowercase().into()
 }
 
 fn row(rule: &Rule, process: &Process, task: Thread) -> TaskRow {

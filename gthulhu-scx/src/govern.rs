@@ -10,7 +10,8 @@
 //!
 //! A pod is one entry of a map, by the id of its cgroup; only pods that have no cgroup of version 2 are governed process
 //! by process. The plan is always made whole and only differences are written, so nothing has to be repaired after a
-//! failure: the next round tries what is missing. A single change is published at once, a storm of them at most ten
+//! failure: the next round tries what is missing. It is made from what is here, pods and named cgroups, which may be far
+//! less than what is wanted. A single change is published at once, a storm of them at most ten
 //! times a second.
 //!
 //! Everything happens in calls of one thread. [`Governor::due`] says when [`Governor::work`] wants to be called.
@@ -315,12 +316,13 @@ impl Governor {
 
     /// The path of a cgroup that has a rule, or could have.
     pub fn path_of(&self, cgroup: u64) -> Option<&str> {
-        self.places.path_of(cgroup)
+        self.places.paths().remove(&cgroup)
     }
 
     /// The cgroups that have a rule, each with its path, as far as that is known.
     pub fn governed_cgroups(&self) -> impl Iterator<Item = (u64, &str)> {
-        self.written.cgroup_ids().map(|id| (id, self.places.path_of(id).unwrap_or_default()))
+        let paths = self.places.paths();
+        self.written.cgroup_ids().map(move |id| (id, paths.get(&id).copied().unwrap_or_default()))
     }
 }
 

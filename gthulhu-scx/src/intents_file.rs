@@ -14,8 +14,8 @@ use gthulhu_lib::process::ProcessId;
 use gthulhu_lib::wire::IntentBody;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::targets::{Builder, Target, Wanted};
 
@@ -93,6 +93,8 @@ struct Extra {
     start_time: Option<u64>,
 }
 
+const EXTRA: [&str; 3] = ["cgroupPath", "pid", "startTime"];
+
 /// Everything that an entry may have. Whatever else is there is a mistake in writing.
 const KNOWN: [&str; 16] = [
     "podID",
@@ -147,11 +149,16 @@ fn whole(text: &str) -> Result<Vec<&RawValue>, Fault> {
 }
 
 fn read_entry(text: &str) -> Result<(Target, IntentBody), Invalid> {
-    let keys: BTreeMap<String, Value> = read_json(text)?;
-    if let Some(key) = keys.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+    let mut members = match json::parse_tree(text.as_bytes()).map_err(invalid)? {
+        Value::Object(members) => members,
+        // Whatever it is, this says that it is no object.
+        other => typed(other)?,
+    };
+    if let Some(key) = members.keys().find(|key| !KNOWN.contains(&key.as_str())) {
         return Err(Invalid::new(key, "is not known"));
     }
-    let Extra { cgroup_path, pid, start_time } = read_json(text)?;
+    let extra: Map<String, Value> = EXTRA.iter().filter_map(|key| members.remove_entry(*key)).collect();
+    let Extra { cgroup_path, pid, start_time } = typed(Value::Object(extra))?;
     let target = match (cgroup_path, pid, start_time) {
         (Some(path), None, None) => Target::Cgroup(path),
         (None, Some(pid), Some(start)) => Target::Process(ProcessId { pid, start }),
@@ -160,15 +167,19 @@ fn read_entry(text: &str) -> Result<(Target, IntentBody), Invalid> {
         (None, Some(_), None) => return Err(Invalid::new("pid", "must come with its startTime")),
         (None, None, Some(_)) => return Err(Invalid::new("startTime", "must come with its pid")),
     };
-    Ok((target, read_json(text)?))
+    Ok((target, typed(Value::Object(members))?))
 }
 
-fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Invalid> {
-    json::parse(text.as_bytes()).map_err(|error| match error {
+fn typed<T: DeserializeOwned>(tree: Value) -> Result<T, Invalid> {
+    json::from_tree(tree).map_err(invalid)
+}
+
+fn invalid(error: json::ParseError) -> Invalid {
+    match error {
         json::ParseError::Shape { path, problem } => Invalid::new(path, problem),
         json::ParseError::DuplicateKey { key } => Invalid::new(key, "occurs twice"),
         other => Invalid::new("", other.to_string()),
-    })
+    }
 }
 
 /// Where `part`, a piece of `text`, begins.

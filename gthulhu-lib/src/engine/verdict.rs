@@ -19,7 +19,7 @@ pub enum PodRule {
 
 impl Engine {
     /// The pods that have intents, by uid in lower case, in no particular order. They need not have processes.
-    pub fn governed_pods(&self) -> impl Iterator<Item = &str> {
+    pub fn governed_pods(&self) -> impl ExactSizeIterator<Item = &str> {
         self.rules.pods()
     }
 

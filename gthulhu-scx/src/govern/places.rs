@@ -1,6 +1,6 @@
 //! Where pods and named cgroups are in the tree, as of the last look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::cgroups::{Cgroup, Pods, Tree};
 
@@ -28,12 +28,19 @@ impl Places {
         places
     }
 
-    /// The cgroups of a group of processes: of the pod with this uid, or of the group with this name.
-    pub(super) fn of(&self, group: &str) -> &[Cgroup] {
-        match self.named.get(group) {
-            Some(cgroup) => std::slice::from_ref(cgroup),
-            None => self.pods.get(group).map_or(&[], Vec::as_slice),
-        }
+    /// Every pod that has cgroups here, by uid in lower case, with these.
+    pub(super) fn pods(&self) -> impl Iterator<Item = (&str, &[Cgroup])> {
+        self.pods.iter().map(|(uid, cgroups)| (uid.as_str(), cgroups.as_slice()))
+    }
+
+    /// Whether the pod with this uid (in lower case) has a cgroup here.
+    pub(super) fn has_pod(&self, uid: &str) -> bool {
+        self.pods.contains_key(uid)
+    }
+
+    /// Every named cgroup that is there, by the name of its group.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&str, &Cgroup)> {
+        self.named.iter().map(|(name, cgroup)| (name.as_str(), cgroup))
     }
 
     /// Whether a new cgroup at this path may belong to somebody. Its path may have a beginning that is not seen from
@@ -47,9 +54,9 @@ impl Places {
         self.missing.iter().map(String::as_str)
     }
 
-    /// The path of a cgroup by its id.
-    pub(super) fn path_of(&self, id: u64) -> Option<&str> {
-        let all = self.named.values().chain(self.pods.values().flatten());
-        all.filter(|cgroup| cgroup.id == id).map(|cgroup| cgroup.path.as_str()).next()
+    /// The paths of cgroups by their ids.
+    pub(super) fn paths(&self) -> HashMap<u64, &str> {
+        let all = self.pods.values().flatten().chain(self.named.values());
+        all.map(|cgroup| (cgroup.id, cgroup.path.as_str())).collect()
     }
 }

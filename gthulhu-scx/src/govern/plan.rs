@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gthulhu_lib::engine::PodRule;
-use gthulhu_lib::process::ProcessId;
+use gthulhu_lib::engine::{Engine, PodRule};
+use gthulhu_lib::process::{Process, ProcessId};
 use gthulhu_lib::strategy::Resolved;
 
 use super::Governor;
+use super::verdicts::RuleNumbers;
 use crate::maps::{CgroupRule, PidRule};
 
 /// Everything that is due.
@@ -29,22 +30,24 @@ const NONE: (i64, i64) = (0, 0);
 
 impl Governor {
     pub(super) fn plan(&mut self) -> Plan {
-        let mut plan = Plan::default();
-        let mut groups: Vec<String> = self.engine.governed_pods().map(str::to_owned).collect();
-        // Named cgroups come last (`#` is none of a uid's letters, and their order among themselves does not matter):
-        // where one of them is a pod's own, who named it meant it.
-        groups.sort_unstable_by_key(|group| self.wanted.cgroups.contains_key(group));
-        for group in groups {
-            let named = self.wanted.cgroups.contains_key(&group);
-            plan.pods += usize::from(!named);
-            let Some(rule) = self.rule_of(&group) else { continue };
-            let cgroups = self.places.of(&group);
+        let Self { engine, places, numbers, wanted, .. } = &mut *self;
+        // Every other group is a cgroup's; each has an intent at least, or there would not be such a group.
+        let pods = engine.governed_pods().len().saturating_sub(wanted.cgroups.len());
+        let mut plan = Plan { pods, ..Plan::default() };
+        let mut placed = 0;
+        for (pod, cgroups) in places.pods() {
+            let Some(rule) = rule_of(pod, engine, numbers) else { continue };
             plan.cgroups.extend(cgroups.iter().map(|cgroup| (cgroup.id, rule)));
-            if cgroups.is_empty() && !named {
-                plan.unplaced += 1;
-                plan.pods_by_process += usize::from(self.engine.pods().any(|(uid, _)| uid == group));
-            }
+            placed += 1;
         }
+        plan.unplaced = pods.saturating_sub(placed);
+        // Named cgroups come last: where one of them is a pod's own, who named it meant it.
+        for (group, cgroup) in places.named() {
+            plan.cgroups.extend(rule_of(group, engine, numbers).map(|rule| (cgroup.id, rule)));
+        }
+        let by_process =
+            |&(pod, _): &(&str, &[Process])| !places.has_pod(pod) && engine.pod_rule(pod).is_some();
+        plan.pods_by_process = engine.pods().filter(by_process).count();
         if plan.pods_by_process > 0 {
             self.plan_rows(&mut plan);
         }
@@ -65,17 +68,18 @@ impl Governor {
     fn plan_rows(&self, plan: &mut Plan) {
         for row in self.engine.rows().iter().take_while(|row| row.is_leader()) {
             let pod = self.engine.row_intent(row).pod_uid().to_ascii_lowercase();
-            if self.places.of(&pod).is_empty() {
+            if !self.places.has_pod(&pod) {
                 let rule = PidRule { tgid: row.tgid, start_ticks: row.start, resolved: row.resolved };
                 plan.pids.insert(row.tgid, rule);
             }
         }
     }
+}
 
-    fn rule_of(&mut self, group: &str) -> Option<CgroupRule> {
-        Some(match self.engine.pod_rule(group)? {
-            PodRule::Uniform(resolved) => CgroupRule::Fixed(resolved),
-            PodRule::ByComm => CgroupRule::ByComm { rule: self.numbers.of(group, &self.engine) },
-        })
-    }
+/// What the intents of a group come to in the kernel; `None` if it has none.
+fn rule_of(group: &str, engine: &Engine, numbers: &mut RuleNumbers) -> Option<CgroupRule> {
+    Some(match engine.pod_rule(group)? {
+        PodRule::Uniform(resolved) => CgroupRule::Fixed(resolved),
+        PodRule::ByComm => CgroupRule::ByComm { rule: numbers.of(group, engine) },
+    })
 }

@@ -106,9 +106,7 @@ impl Governor {
         let mut missing = BTreeSet::new();
         for rule in rules {
             let Some(group) = self.numbers.group(rule) else { continue };
-            for (_, processes) in self.engine.pods().filter(|(uid, _)| *uid == group) {
-                missing.extend(processes.iter().map(|process| (rule, process.comm)));
-            }
+            missing.extend(self.engine.pod(group).iter().map(|process| (rule, process.comm)));
         }
         missing.retain(|pair| !self.numbers.answered.contains(pair));
         missing.into_iter().try_for_each(|(rule, comm)| self.answer(rule, &comm, maps))

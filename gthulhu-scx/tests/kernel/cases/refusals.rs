@@ -12,8 +12,7 @@ use crate::world::{Scheduler, Setting, World, broken, cgroup, state};
 const INTENTS: &str = r#"{"intents": []}"#;
 
 fn refused(setting: Setting) -> (Option<i32>, String) {
-    let intents = serde_json::from_str(INTENTS).expect("it is JSON");
-    let end = Scheduler::start(setting, &intents).end();
+    let end = Scheduler::start(setting, &INTENTS).end();
     assert_eq!(state(), "disabled");
     (end.code, end.said)
 }

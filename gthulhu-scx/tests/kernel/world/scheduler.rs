@@ -1,5 +1,6 @@
 //! The real program, started, asked and stopped as an operator would.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -44,6 +45,8 @@ pub(crate) struct Scheduler {
     program: PathBuf,
     socket: PathBuf,
     intents: PathBuf,
+    /// How long it may take with whatever is waited for here, in nanoseconds.
+    patience: u64,
 }
 
 impl Scheduler {
@@ -60,7 +63,7 @@ impl Scheduler {
     }
 
     /// Started, and not waited for.
-    pub(crate) fn start(setting: Setting, intents: &Value) -> Scheduler {
+    pub(crate) fn start(setting: Setting, intents: &impl Display) -> Scheduler {
         write_intents(Path::new(INTENTS), intents);
         let program = setting.program.unwrap_or_else(Scheduler::program);
         let mut words = setting.by;
@@ -75,16 +78,24 @@ impl Scheduler {
             .stderr(log)
             .spawn()
             .expect("the scheduler can be started");
-        Scheduler { child, program: Scheduler::program(), socket: SOCKET.into(), intents: INTENTS.into() }
+        Scheduler {
+            child,
+            program: Scheduler::program(),
+            socket: SOCKET.into(),
+            intents: INTENTS.into(),
+            patience: PATIENCE,
+        }
+    }
+
+    /// The same one, which may take so many nanoseconds.
+    pub(crate) fn given(mut self, patience: u64) -> Scheduler {
+        self.patience = patience;
+        self
     }
 
     /// Waits until the kernel has it and it answers.
     pub(crate) fn await_attached(&mut self) {
-        self.await_attached_within(PATIENCE);
-    }
-
-    pub(crate) fn await_attached_within(&mut self, patience: u64) {
-        until_within(patience, "the scheduler is attached", || {
+        until_within(self.patience, "the scheduler is attached", || {
             let ended = self.child.try_wait().expect("a child can be waited for");
             assert!(ended.is_none(), "the scheduler ended instead of attaching: {ended:?}");
             state() == "enabled" && self.socket.exists()
@@ -92,7 +103,7 @@ impl Scheduler {
     }
 
     /// Replaces the file of intents; the scheduler notices by itself.
-    pub(crate) fn gets(&self, intents: &Value) {
+    pub(crate) fn gets(&self, intents: &impl Display) {
         write_intents(&self.intents, intents);
     }
 
@@ -113,7 +124,7 @@ impl Scheduler {
     /// What the program prints when it is started with these words beside the one that runs.
     pub(crate) fn tells(&self, words: &[&str]) -> String {
         let mut said = None;
-        until("the scheduler answers", || {
+        until_within(self.patience, "the scheduler answers", || {
             said = run(&self.program.display().to_string(), words).ok();
             said.is_some()
         });
@@ -124,7 +135,7 @@ impl Scheduler {
     /// long. Asks again until there is an answer: while it loads there is none.
     fn answers(&self, question: Question) -> Value {
         let mut answer = None;
-        until("the scheduler answers", || {
+        until_within(self.patience, "the scheduler answers", || {
             answer = control::ask(&self.socket, question).ok();
             answer.is_some()
         });
@@ -153,7 +164,7 @@ impl Scheduler {
         is_so: impl Fn(&TaskInKernel) -> bool,
     ) -> TaskInKernel {
         let mut seen = None;
-        until(what, || {
+        until_within(self.patience, what, || {
             seen = self.sees(tid).filter(&is_so);
             seen.is_some()
         });
@@ -178,7 +189,7 @@ impl Scheduler {
 
     fn wakes(&self, puppet: &mut Puppet, what: &str, is_so: impl Fn(&TaskInKernel) -> bool) -> TaskInKernel {
         let mut seen = None;
-        until(what, || {
+        until_within(self.patience, what, || {
             puppet.wakes_up();
             seen = self.sees(puppet.pid()).filter(&is_so);
             seen.is_some()
@@ -199,7 +210,7 @@ impl Scheduler {
     /// Waits for its end.
     pub(crate) fn end(mut self) -> End {
         let mut code = None;
-        until("the scheduler ends", || {
+        until_within(self.patience, "the scheduler ends", || {
             let status = self.child.try_wait().expect("a child can be waited for");
             code = status.and_then(|status| status.code());
             status.is_some()
@@ -223,7 +234,7 @@ impl Drop for Scheduler {
     }
 }
 
-fn write_intents(file: &Path, intents: &Value) {
+fn write_intents(file: &Path, intents: &impl Display) {
     // Renamed into place, as editors do it: nobody reads half a file.
     let new = file.with_extension("new");
     fs::write(&new, intents.to_string()).expect("the guest's /run is writable");
