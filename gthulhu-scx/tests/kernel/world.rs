@@ -103,19 +103,20 @@ pub(crate) fn until_within(patience: u64, what: &str, mut is_so: impl FnMut() ->
     assert!(comes_true(patience, &mut is_so), "waited {} s in vain until {what}", patience / 1_000_000_000);
 }
 
-/// Asks again for at most so many nanoseconds.
+/// Asks again for at most so many nanoseconds: often at first, later ever more rarely, since on an emulated machine asking
+/// holds up what is waited for.
 pub(crate) fn comes_true(nanoseconds: u64, mut is_so: impl FnMut() -> bool) -> bool {
-    let end = clock::now() + nanoseconds;
+    let begun = clock::now();
     loop {
         // Asked once more after the end: the asking itself may have been what took so long.
-        let late = clock::now() > end;
+        let waited = clock::now() - begun;
         if is_so() {
             return true;
         }
-        if late {
+        if waited > nanoseconds {
             return false;
         }
-        clock::sleep(2_000_000);
+        clock::sleep((waited / 16).clamp(2_000_000, 1_000_000_000));
     }
 }
 
