@@ -60,6 +60,8 @@ fn a_fault_is_told_by_line_and_field() {
             entry("\"podID\": \"a\", \"commandRegex\": \"(\""),
             "f:5: intents[1].commandRegex must be a regular",
         ),
+        ("{\"intents\": [7]}".to_owned(), "f:1: intents[0].. expected a map"),
+        ("{\"intents\": [\n{\"pid\": -7}]}".to_owned(), "f:2: intents[0].pid expected"),
         ("{\"intents\": [}".to_owned(), "f:1: is not JSON (column 14)"),
         ("{\n\"intents\": 7}".to_owned(), "f:2: must be {\"intents\": [...]}"),
         ("[]".to_owned(), "f:1: must be {\"intents\": [...]}"),
