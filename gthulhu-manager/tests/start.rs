@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use gthulhu_http::testkit::TestClient;
+use gthulhu_local::ports::Port;
 use gthulhu_local::programs;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -122,9 +123,9 @@ fn what_cannot_be_used_ends_the_start_with_its_reason() {
     let address = taken.local_addr().unwrap().to_string();
     ends(base.path(), &format!("[server]\nhost = \"{address}\"\n"), 69, &address);
     ends(base.path(), "[store]\nkind = \"mongodb\"\n", 78, "mongodb.host");
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let away = format!("[mongodb]\nhost = \"127.0.0.1\"\nport = \"{}\"\n", nobody.port());
-    ends(base.path(), &away, 69, &format!("mongodb {nobody}: cannot be reached"));
+    let nobody = Port::take().unwrap();
+    let away = format!("[mongodb]\nhost = \"127.0.0.1\"\nport = \"{}\"\n", nobody.number());
+    ends(base.path(), &away, 69, &format!("mongodb 127.0.0.1:{}: cannot be reached", nobody.number()));
     ends(base.path(), "[cluster]\nkind = \"kubernetes\"\n", 78, "cluster.kind");
     ends(base.path(), "[mtls]\nenable = true\ncert_path = '/nowhere'\n", 78, "mtls.cert_path");
     ends(base.path(), "[sevrer]\nhost = \":1\"\n", 78, "did you mean");

@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod mongo;
 pub mod output;
 pub mod pods;
+pub mod ports;
 pub mod programs;
 pub mod stack;
 pub mod state;

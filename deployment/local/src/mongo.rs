@@ -3,7 +3,9 @@
 
 mod first_user;
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::error::LocalError;
+use crate::ports::Port;
 
 /// The user.
 pub const USER: &str = "gthulhu";
@@ -28,7 +31,9 @@ pub struct MongoServer {
     program: PathBuf,
     version: String,
     dir: PathBuf,
-    port: u16,
+    port: Port,
+    /// What it is started with besides.
+    more: Vec<OsString>,
     child: Option<Child>,
 }
 
@@ -47,17 +52,20 @@ pub fn program() -> Result<(PathBuf, String), String> {
 impl MongoServer {
     /// Starts one below `dir` that knows [`USER`], and nobody else.
     pub fn start(dir: &Path) -> Result<Self, LocalError> {
+        Self::start_with(dir, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(dir: &Path, more: &[&OsStr]) -> Result<Self, LocalError> {
         let (program, version) = program().map_err(|reason| LocalError::process("secantusd-rs", reason))?;
         let dir = dir.join("mongodb");
         let fresh = !dir.exists();
         std::fs::create_dir_all(&dir).map_err(LocalError::file(&dir))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(LocalError::file(&dir))?;
-        let port = listener.local_addr().map_err(LocalError::file(&dir))?.port();
-        drop(listener);
-        let mut server = Self { program, version, dir, port, child: None };
+        let (port, more) = (Port::take()?, more.iter().map(|word| (*word).to_owned()).collect());
+        let mut server = Self { program, version, dir, port, more, child: None };
         if fresh {
             server.launch(&[])?;
-            first_user::create(port, USER, PASSWORD)
+            first_user::create(server.port(), USER, PASSWORD)
                 .map_err(|problem| LocalError::process("secantusd-rs", problem))?;
             server.end();
         }
@@ -72,7 +80,7 @@ impl MongoServer {
 
     /// Its port on the loopback address.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The section `[mongodb]` of a manager that uses it.
@@ -80,27 +88,40 @@ impl MongoServer {
         format!(
             "[mongodb]\nhost = \"127.0.0.1\"\nport = \"{}\"\nuser = \"{USER}\"\npassword = \"{PASSWORD}\"\n\
              database = \"{database}\"\noptions = \"authSource=admin&directConnection=true&ssl=false\"\n",
-            self.port
+            self.port()
         )
     }
 
     /// Starts it again on the same port and directory, and waits until it listens.
     pub fn restart(&mut self) -> Result<(), LocalError> {
-        self.launch(&["--auth", "--sync-on-commit"])
+        let words = ["--auth", "--sync-on-commit"].map(OsString::from);
+        self.launch(&[&words[..], &self.more].concat())
     }
 
-    fn launch(&mut self, more: &[&str]) -> Result<(), LocalError> {
+    fn launch(&mut self, more: &[OsString]) -> Result<(), LocalError> {
         let mut command = Command::new(&self.program);
-        command.arg("--port").arg(self.port.to_string()).arg("--storage-path").arg(&self.dir).args(more);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg("--port").arg(self.port().to_string()).arg("--storage-path").arg(&self.dir).args(more);
         let failed = |problem: String| LocalError::process("secantusd-rs", problem);
+        let path = self.dir.with_extension("log");
+        let log = File::options().create(true).append(true).open(&path).map_err(LocalError::file(&path))?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn().map_err(|error| failed(error.to_string()))?;
+        let port = self.port();
         let child = self.child.insert(child);
         let begun = Instant::now();
         let (_never, pause) = mpsc::channel::<()>();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+        loop {
+            let answers = answers(port);
+            // Looked at afterwards: who answers while the server is there is the server.
             if let Ok(Some(status)) = child.try_wait() {
-                return Err(failed(format!("it ended: {status}")));
+                let log = std::fs::read_to_string(&path).unwrap_or_default();
+                return Err(failed(format!(
+                    "it ended: {status}: {}",
+                    log.lines().last().unwrap_or_default()
+                )));
+            }
+            if answers {
+                return Ok(());
             }
             if begun.elapsed() > LISTENS_WITHIN {
                 return Err(failed("it does not listen".into()));
@@ -108,7 +129,6 @@ impl MongoServer {
             // A wait that nothing ends early.
             let _ = pause.recv_timeout(LOOK_AGAIN);
         }
-        Ok(())
     }
 
     /// `kill -9`.
@@ -143,6 +163,13 @@ impl MongoServer {
             let _ = kill_process(pid, signal);
         }
     }
+}
+
+/// Whether somebody listens there. A connection to a port that nobody listens on may come to meet itself.
+fn answers(port: u16) -> bool {
+    let ends = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+        .and_then(|stream| Ok((stream.local_addr()?, stream.peer_addr()?)));
+    ends.is_ok_and(|(ours, theirs)| ours != theirs)
 }
 
 impl Drop for MongoServer {

@@ -12,6 +12,7 @@ use crate::http::Api;
 use crate::mongo::MongoServer;
 use crate::pods::cgroup::Base;
 use crate::pods::{Pod, PodSpec};
+use crate::ports::Port;
 use crate::state::StateDir;
 
 /// In the directory with everything that a run writes.
@@ -37,6 +38,8 @@ pub struct Stack {
     state: StateDir,
     /// Ends after the daemons.
     database: Option<MongoServer>,
+    /// Nobody else's as long as the daemons may listen there.
+    _held: [Option<Port>; 2],
 }
 
 /// Where the manager keeps everything.
@@ -86,7 +89,8 @@ impl Stack {
         }
         run_to_end("gthulhu-manager", &arguments("init", "--dir", &manager_dir))?;
 
-        let (manager_at, dm_at) = addresses(ports)?;
+        let (manager_at, manager_port) = address("gthulhu-manager", ports.manager)?;
+        let (dm_at, dm_port) = address("gthulhu-dm", ports.dm)?;
         let dm_url = format!("http://{dm_at}");
         let config = state.write("dm.toml", &dm_config(&state, &manager_dir, &base, &dm_at))?;
         let mut dm = Daemon::start(&state, "gthulhu-dm", &config, &dm_url, &[("NODE_NAME", &node)])?;
@@ -97,7 +101,8 @@ impl Stack {
             Daemon::start(&state, "gthulhu-manager", &config, &format!("http://{manager_at}"), &[])?;
         dm.ready(&Api::new(dm.url())).await?;
         manager.ready(&Api::new(manager.url())).await?;
-        Ok(Self { manager, dm, node, manager_dir, base, state, database })
+        let held = [manager_port, dm_port];
+        Ok(Self { manager, dm, node, manager_dir, base, state, database, _held: held })
     }
 
     /// Starts a pod on this node and tells the manager of it.
@@ -187,17 +192,16 @@ fn dm_config(state: &StateDir, manager_dir: &Path, base: &Base, host: &str) -> S
     )
 }
 
-/// The addresses to listen on, the free ports among them chosen now. Both are held until both are known, so that they
-/// differ.
-fn addresses(ports: Ports) -> Result<(String, String), LocalError> {
-    let listen = |name: &str, port: u16| {
-        let taken = |error| LocalError::process(name, format!("cannot listen on 127.0.0.1:{port}: {error}"));
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)
+/// The address to listen on. A port that is chosen now is held; one that was asked for must be free.
+fn address(name: &str, port: u16) -> Result<(String, Option<Port>), LocalError> {
+    let port = match port {
+        0 => Ok(Port::take()?),
+        asked => Err(asked),
     };
-    let (manager, dm) = (listen("gthulhu-manager", ports.manager)?, listen("gthulhu-dm", ports.dm)?);
-    let text = |listener: &TcpListener| listener.local_addr().map(|address| address.to_string());
-    let failed = |error| LocalError::process("gthulhu", error);
-    Ok((text(&manager).map_err(failed)?, text(&dm).map_err(failed)?))
+    let number = port.as_ref().map_or_else(|asked| *asked, Port::number);
+    let taken = |error| LocalError::process(name, format!("cannot listen on 127.0.0.1:{number}: {error}"));
+    drop(TcpListener::bind((Ipv4Addr::LOCALHOST, number)).map_err(taken)?);
+    Ok((format!("127.0.0.1:{number}"), port.ok()))
 }
 
 #[cfg(test)]
@@ -205,12 +209,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_taken_port_is_named_and_free_ports_differ() {
-        let (manager, dm) = addresses(Ports::default()).unwrap();
+    fn a_taken_port_is_named_and_chosen_ports_differ() {
+        let (manager, _held) = address("gthulhu-manager", 0).unwrap();
+        let (dm, _held_too) = address("gthulhu-dm", 0).unwrap();
         assert_ne!(manager, dm);
-        let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = held.local_addr().unwrap().port();
-        let error = addresses(Ports { manager: 0, dm: port }).unwrap_err().to_string();
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = address("gthulhu-dm", port).unwrap_err().to_string();
         assert!(error.starts_with(&format!("gthulhu-dm: cannot listen on 127.0.0.1:{port}: ")), "{error}");
     }
 }

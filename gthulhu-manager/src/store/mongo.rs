@@ -43,13 +43,11 @@ use thread::Thread;
 use trouble::Trouble;
 use writer::Writer;
 
-/// How long giving the lease back may hold up the end of a process.
-const FAREWELL: Duration = Duration::from_secs(2);
-
 /// A store in a database.
 pub struct MongoStore {
     shared: Arc<Shared>,
     term: Term,
+    times: Times,
     standing: Arc<watch::Sender<Standing>>,
     thread: Thread,
     /// Renews the lease.
@@ -99,7 +97,7 @@ impl MongoStore {
             refused: AtomicUsize::new(0),
             strays: RwLock::default(),
         });
-        Ok(Self { shared, term, standing, thread, keeper, _place: place })
+        Ok(Self { shared, term, times, standing, thread, keeper, _place: place })
     }
 
     /// Whether the server has transactions.
@@ -157,7 +155,7 @@ impl Drop for MongoStore {
     fn drop(&mut self) {
         self.keeper.abort();
         let (server, term) = (self.shared.server.clone(), self.term.clone());
-        self.thread.wait_at_most(FAREWELL, async move { lease::give_back(&server, &term).await });
+        self.thread.wait_at_most(self.times.farewell, async move { lease::give_back(&server, &term).await });
     }
 }
 

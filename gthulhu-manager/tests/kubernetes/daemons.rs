@@ -12,12 +12,12 @@ use gthulhu_local::daemon::Daemon;
 use gthulhu_local::error::LocalError;
 use gthulhu_local::http::Api;
 use gthulhu_local::pods::cgroup::Base;
+use gthulhu_local::ports::Port;
 use gthulhu_local::state::StateDir;
 use gthulhu_manager::init::Layout;
 use serde_json::{Value, json};
 
 use super::cluster::{DM_ACCOUNT, DM_LABEL, SYSTEM};
-use super::servers::free_ports;
 
 /// The password of everybody here, once the one-time one was changed.
 const PASSWORD: &str = "a passphrase of this test";
@@ -29,6 +29,7 @@ const CLUSTER: &str = "test";
 pub(crate) struct Manager {
     daemon: Daemon,
     state: StateDir,
+    _port: Port,
 }
 
 /// A node's decision maker.
@@ -38,6 +39,7 @@ pub(crate) struct Dm {
     pub(crate) port: u16,
     _daemon: Daemon,
     _state: StateDir,
+    _ports: [Port; 2],
 }
 
 impl Manager {
@@ -50,7 +52,8 @@ impl Manager {
 
     /// Starts it with the keys that were made in `state`. It needs no API to become ready but says so if there is none.
     pub(crate) async fn start(state: StateDir, kubeconfig: &Path) -> Result<Self, LocalError> {
-        let [port] = free_ports();
+        let held = Port::take()?;
+        let port = held.number();
         let config = format!(
             "[server]\nhost = \"127.0.0.1:{port}\"\n\n[logging]\nlevel = \"info,gthulhu_manager::cluster=debug\"\n\n\
              [state]\ndir = {dir}\n\n[k8s]\nkube_config_path = {kubeconfig}\ndm_namespace = \"{SYSTEM}\"\n\
@@ -65,7 +68,7 @@ impl Manager {
         let url = format!("http://127.0.0.1:{port}");
         let mut daemon = Daemon::start(&state, "gthulhu-manager", &config, &url, &[])?;
         daemon.ready(&Api::new(daemon.url())).await?;
-        Ok(Self { daemon, state })
+        Ok(Self { daemon, state, _port: held })
     }
 
     /// Somebody without a token.
@@ -120,7 +123,8 @@ impl Dm {
         let mut arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
         arguments.extend([config.as_os_str(), OsStr::new("--out"), state.path().as_os_str()]);
         run_to_end("gthulhu-manager", &arguments)?;
-        let [port, probes] = free_ports();
+        let held = [Port::take()?, Port::take()?];
+        let [port, probes] = held.each_ref().map(Port::number);
         let config = format!(
             "[server]\nhost = \"{ip}:{port}\"\nprobe_host = \"127.0.0.1:{probes}\"\n\n[state]\ndir = {dir}\n\n\
              [mtls]\nenable = true\ncert_path = {cert}\nkey_path = {own_key}\nca_path = {ca}\n\n\
@@ -137,7 +141,14 @@ impl Dm {
         let probe = format!("http://127.0.0.1:{probes}");
         let mut daemon = Daemon::start(&state, "gthulhu-dm", &config, &probe, &[("NODE_NAME", node)])?;
         daemon.ready(&Api::new(daemon.url())).await?;
-        Ok(Self { node: node.to_owned(), ip: ip.to_owned(), port, _daemon: daemon, _state: state })
+        Ok(Self {
+            node: node.to_owned(),
+            ip: ip.to_owned(),
+            port,
+            _daemon: daemon,
+            _state: state,
+            _ports: held,
+        })
     }
 }
 

@@ -1,12 +1,12 @@
 //! etcd and kube-apiserver on this machine's loopback address, to be killed, paused and started again.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use gthulhu_http::random;
 use gthulhu_local::error::LocalError;
+use gthulhu_local::ports::Port;
 use gthulhu_local::state::StateDir;
 use gthulhu_local::wait;
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,8 +23,8 @@ const MANAGER: &str = "system:serviceaccount:gthulhu-system:gthulhu-manager";
 pub(crate) struct Servers {
     api: Program,
     etcd: Program,
-    /// The API's port.
-    port: u16,
+    /// The API's, and two of etcd's.
+    ports: [Port; 3],
     admin: String,
     state: StateDir,
 }
@@ -44,7 +44,8 @@ impl Servers {
         let programs = programs()?;
         let state = StateDir::temporary()?;
         let dir = state.path().to_path_buf();
-        let [port, client, peer] = free_ports();
+        let ports = [Port::take()?, Port::take()?, Port::take()?];
+        let [port, client, peer] = ports.each_ref().map(Port::number);
         let etcd = arguments(&[
             ("name", "t"),
             ("data-dir", &dir.join("etcd").display().to_string()),
@@ -83,7 +84,7 @@ impl Servers {
             Program { name, path: programs.join(name), arguments, log, process: None }
         };
         let (etcd, api) = (program("etcd", etcd), program("kube-apiserver", api));
-        let mut servers = Self { api, etcd, port, admin, state };
+        let mut servers = Self { api, etcd, ports, admin, state };
         servers.etcd.begin(&servers.state)?;
         servers.api.begin(&servers.state)?;
         for (file, token) in [("admin.kubeconfig", servers.admin.clone()), ("manager.kubeconfig", manager)] {
@@ -155,7 +156,7 @@ impl Servers {
              clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:{}', certificate-authority: '{}'}}}}]\n\
              users: [{{name: u, user: {{token: '{token}'}}}}]\n\
              contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n",
-            self.port,
+            self.ports[0].number(),
             authority.display(),
         )
     }
@@ -226,12 +227,6 @@ fn programs() -> Result<PathBuf, LocalError> {
 
 fn arguments(options: &[(&str, &str)]) -> Vec<String> {
     options.iter().map(|(name, value)| format!("--{name}={value}")).collect()
-}
-
-/// Ports that nobody listens on, all held until all are known.
-pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.each_ref().map(|listener| listener.local_addr().unwrap().port())
 }
 
 fn rsa_key(path: &Path) -> Result<(), LocalError> {

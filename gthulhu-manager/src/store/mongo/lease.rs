@@ -30,16 +30,23 @@ pub(super) struct Times {
     pub(super) stale: Duration,
     /// How long whoever wants the lease waits for it.
     pub(super) wait: Duration,
+    /// How long a renewal may take: with the time between two tries, less than `stale` by far.
+    pub(super) patience: Duration,
+    /// How long a server that can be reached may take to say who it is and to let us in.
+    pub(super) hello: Duration,
+    /// How long giving the lease back may hold up the end of a process.
+    pub(super) farewell: Duration,
 }
 
 impl Times {
-    pub(super) const USUAL: Self =
-        Self { renew: Duration::from_secs(5), stale: Duration::from_secs(15), wait: Duration::from_secs(20) };
-
-    /// How long a renewal may take, and the time between two tries.
-    fn patience(self) -> Duration {
-        self.renew / 2
-    }
+    pub(super) const USUAL: Self = Self {
+        renew: Duration::from_secs(5),
+        stale: Duration::from_secs(15),
+        wait: Duration::from_secs(20),
+        patience: Duration::from_millis(2500),
+        hello: Duration::from_secs(15),
+        farewell: Duration::from_secs(2),
+    };
 
     /// A holder that has not renewed for so long does not rely on it: less than [`Times::stale`] by a call and more.
     fn reliable(self) -> Duration {
@@ -122,23 +129,34 @@ pub(super) async fn keep(server: Server, term: Term, times: Times, standing: Arc
             tell(&standing, Standing::Uncertain);
         }
         let begun = Instant::now();
-        match timeout(times.patience(), renew(&server, &term)).await {
-            Ok(Ok(true)) => {
+        let now = match timeout(times.patience, renew(&server, &term)).await {
+            Ok(Ok(true)) => Standing::Holds,
+            Ok(Ok(false)) => {
+                // Nothing is pushed while it is found out whose it is.
+                tell(&standing, Standing::Uncertain);
+                whose(&server, &term).await
+            }
+            Ok(Err(_)) | Err(_) => Standing::Uncertain,
+        };
+        tell(&standing, now.clone());
+        match now {
+            Standing::Holds => {
                 renewed = begun;
                 next = begun + times.renew;
-                tell(&standing, Standing::Holds);
             }
-            Ok(Ok(false)) => {
-                let found = server.one(STATE, doc! { "_id": LEASE }).await.ok().flatten();
-                let holder = found.map_or_else(|| "somebody".into(), |fields| Seen::of(&fields).term.holder);
-                tell(&standing, Standing::Lost { holder });
-                return;
-            }
-            Ok(Err(_)) | Err(_) => {
-                tell(&standing, Standing::Uncertain);
-                next = Instant::now() + times.renew / 5;
-            }
+            Standing::Uncertain => next = Instant::now() + times.renew / 5,
+            Standing::Lost { .. } => return,
         }
+    }
+}
+
+/// What a renewal that met nothing means. Lost is what the lease itself says: a server that renewals of before are still
+/// busy on may count none for this one, and this process is not to end for that.
+async fn whose(server: &Server, term: &Term) -> Standing {
+    match server.one(STATE, doc! { "_id": LEASE }).await.map(|fields| fields.as_ref().map(Seen::of)) {
+        Ok(Some(seen)) if seen.term != *term => Standing::Lost { holder: seen.term.holder },
+        Ok(None) => Standing::Lost { holder: "somebody who removed the lease".into() },
+        Ok(Some(_)) | Err(_) => Standing::Uncertain,
     }
 }
 

@@ -21,8 +21,8 @@ use super::trouble::{Trouble, code, code_of, describe};
 use super::{options, schema::examine};
 use crate::config::Mongodb;
 
-/// How long the first word of a server may take to come.
-const HELLO: Duration = Duration::from_secs(5);
+/// How long a server that was reached may be in no state to be prepared, while its primary changes for example.
+const PREPARED_WITHIN: Duration = Duration::from_secs(30);
 /// How long a server keeps a transaction whose client is gone, and some more.
 const ORPHANS: Duration = Duration::from_secs(75);
 /// The pause between two tries.
@@ -45,7 +45,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// No server that can be written to.
-    #[error("mongodb {at}: cannot be reached within {} s: {reason}", HELLO.as_secs())]
+    #[error("mongodb {at}: cannot be reached: {reason}")]
     Unreachable {
         /// Host and port.
         at: String,
@@ -141,13 +141,13 @@ pub(super) async fn open(
     let client = Client::with_options(options).map_err(|error| OpenError::Settings(describe(&error)))?;
     let server = Server::new(client, database);
     let unreachable = |reason: String| OpenError::Unreachable { at: at.clone(), reason };
-    let hello = match timeout(HELLO, server.hello()).await {
+    let hello = match timeout(times.hello, server.hello()).await {
         Ok(Ok(hello)) => hello,
         Ok(Err(error)) if is_denied(&error) => {
             return Err(OpenError::Denied { at, reason: describe(&error) });
         }
         Ok(Err(error)) => return Err(unreachable(describe(&error))),
-        Err(_) => return Err(unreachable("no answer".into())),
+        Err(_) => return Err(unreachable(format!("no answer within {} s", times.hello.as_secs()))),
     };
     if let Err(error) =
         server.try_run(mongodb::bson::doc! { "find": super::documents::STATE, "limit": 1 }).await
@@ -159,17 +159,7 @@ pub(super) async fn open(
             unreachable(describe(&error))
         });
     }
-    let prepared = async {
-        let found = examine(&server, importing).await?;
-        if let Found::Refused(reason) = found {
-            return Ok(Err(reason));
-        }
-        let term = lease::take(&server, holder, times).await?;
-        schema::prepare(&server, &found).await?;
-        claim(&server, &term).await?;
-        Ok::<_, Trouble>(Ok(term))
-    };
-    match prepared.await {
+    match prepared(&server, holder, times, importing).await {
         Ok(Ok(term)) => {
             let transactions =
                 hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
@@ -177,7 +167,7 @@ pub(super) async fn open(
         }
         Ok(Err(reason)) => Err(OpenError::Refused { at, database: database.into(), reason }),
         Err(Trouble::Taken { holder }) => Err(OpenError::InUse { at, database: database.into(), holder }),
-        Err(Trouble::Passing(reason)) if reason.contains("Unauthorized") => {
+        Err(Trouble::Passing(reason)) if is_unauthorized(&reason) => {
             Err(OpenError::Denied { at, reason: format!("{} may not use {database}: {reason}", config.user) })
         }
         Err(Trouble::Passing(reason)) => Err(unreachable(reason)),
@@ -186,6 +176,41 @@ pub(super) async fn open(
             Err(OpenError::Refused { at, database: database.into(), reason })
         }
     }
+}
+
+/// Makes the database ours, or says why that must not be. All of it may be done twice, so what is passing is tried again.
+async fn prepared(
+    server: &Server,
+    holder: &str,
+    times: Times,
+    importing: bool,
+) -> Result<Result<Term, String>, Trouble> {
+    let deadline = Instant::now() + PREPARED_WITHIN;
+    loop {
+        match prepare(server, holder, times, importing).await {
+            Err(Trouble::Passing(reason)) if !is_unauthorized(&reason) && Instant::now() < deadline => {
+                tracing::info!(reason, "the database is not ready: trying again");
+                tokio::time::sleep(AGAIN).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn prepare(
+    server: &Server,
+    holder: &str,
+    times: Times,
+    importing: bool,
+) -> Result<Result<Term, String>, Trouble> {
+    let found = examine(server, importing).await?;
+    if let Found::Refused(reason) = found {
+        return Ok(Err(reason));
+    }
+    let term = lease::take(server, holder, times).await?;
+    schema::prepare(server, &found).await?;
+    claim(server, &term).await?;
+    Ok(Ok(term))
 }
 
 /// Makes the ledger ours. A manager that was killed may have left a transaction that holds it, until the server ends it;
@@ -204,6 +229,11 @@ async fn claim(server: &Server, term: &Term) -> Result<(), Trouble> {
             other => return other,
         }
     }
+}
+
+/// The server's word for it: only its text is left of what is passing.
+fn is_unauthorized(reason: &str) -> bool {
+    reason.contains("Unauthorized")
 }
 
 fn is_denied(error: &mongodb::error::Error) -> bool {

@@ -2,32 +2,45 @@
 
 use std::time::Instant;
 
+use mongodb::bson::{Document as Fields, doc};
+
+use super::script::{Fault, Scripted};
 use super::*;
 use crate::domain::NodeAck;
 use crate::store::Bookkeeping;
 
+/// What is waited for comes after a fraction of a second. What only bounds a wait is out of reach of a slow machine.
 const TIMES: Times = Times {
     renew: Duration::from_millis(200),
     stale: Duration::from_millis(600),
-    wait: Duration::from_millis(1500),
+    wait: AGES,
+    patience: Duration::from_secs(1),
+    hello: AGES,
+    farewell: AGES,
 };
+const AGES: Duration = Duration::from_secs(300);
 
 /// A manager with a state directory of its own.
-fn open(rig: &Rig, name: &str) -> Result<MongoStore, OpenError> {
-    MongoStore::open_with(&rig.config("leased"), &rig.dir.path().join(name), TIMES, false)
-}
-
-/// One that waits for nobody.
-fn open_at_once(rig: &Rig, name: &str) -> Result<MongoStore, OpenError> {
-    let times = Times { wait: Duration::ZERO, ..TIMES };
+fn open_with(rig: &Rig, name: &str, times: Times) -> Result<MongoStore, OpenError> {
     MongoStore::open_with(&rig.config("leased"), &rig.dir.path().join(name), times, false)
 }
 
-/// Waits until the store stands so.
+fn open(rig: &Rig, name: &str) -> MongoStore {
+    open_with(rig, name, TIMES).unwrap()
+}
+
+/// One that waits for nobody, and takes nothing that is somebody's.
+fn open_at_once(rig: &Rig, name: &str) -> Result<MongoStore, OpenError> {
+    open_with(rig, name, Times { wait: Duration::ZERO, stale: AGES, ..TIMES })
+}
+
+/// Waits until the store stands so. What has lost it never does again.
 fn wait_for(store: &MongoStore, wanted: &Standing) {
     let mut standing = Store::standing(store).unwrap();
+    let settled = |now: &Standing| now == wanted || matches!(now, Standing::Lost { .. });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async { standing.wait_for(|now| now == wanted).await.map(drop) }).unwrap();
+    let found = runtime.block_on(async { standing.wait_for(settled).await.map(|now| now.clone()) }).unwrap();
+    assert_eq!(&found, wanted);
 }
 
 fn ack(generation: u64, version: u64) -> Batch {
@@ -38,13 +51,14 @@ fn ack(generation: u64, version: u64) -> Batch {
 #[test]
 fn a_second_manager_waits_and_names_the_first_who_does_not_notice() {
     let Some(rig) = Rig::start("a_second_manager_waits_and_names_the_first") else { return };
-    let first = open(&rig, "a").unwrap();
+    let first = open(&rig, "a");
     first.commit(&ack(1, 0)).unwrap();
-    let begun = Instant::now();
-    let refused = open(&rig, "b").map(drop).unwrap_err();
-    assert!(begun.elapsed() >= TIMES.wait);
+    let (begun, wait) = (Instant::now(), Duration::from_millis(1500));
+    // However slow the first is, its lease is not stale.
+    let refused = open_with(&rig, "b", Times { wait, stale: AGES, ..TIMES }).map(drop).unwrap_err();
+    assert!(begun.elapsed() >= wait);
     assert!(matches!(&refused, OpenError::InUse { holder, .. } if holder == first.holder()), "{refused}");
-    let same = open(&rig, "a").map(drop).unwrap_err();
+    let same = open_at_once(&rig, "a").map(drop).unwrap_err();
     assert!(same.to_string().contains("another process here"), "{same}");
     wait_for(&first, &Standing::Holds);
     drop(first);
@@ -55,12 +69,12 @@ fn a_second_manager_waits_and_names_the_first_who_does_not_notice() {
 #[test]
 fn a_lease_that_is_not_renewed_is_taken_and_its_holder_writes_nothing_more() {
     let Some(rig) = Rig::start("a_lease_that_is_not_renewed_is_taken") else { return };
-    let dead = open(&rig, "a").unwrap();
+    let dead = open(&rig, "a");
     let version = dead.commit(&ack(1, 0)).unwrap().version;
     let begun = Instant::now();
     // It goes on writing, and does not renew.
     dead.stop_renewing();
-    let second = open(&rig, "b").unwrap();
+    let second = open(&rig, "b");
     assert!(begun.elapsed() + TIMES.renew >= TIMES.stale);
     let refused = dead.commit(&ack(2, version)).unwrap_err();
     let CommitError::Store(StoreError::Taken { holder }) = refused else { panic!("{refused}") };
@@ -75,7 +89,7 @@ fn a_lease_that_is_not_renewed_is_taken_and_its_holder_writes_nothing_more() {
 #[test]
 fn one_that_was_killed_finds_its_own_lease_at_once() {
     let Some(rig) = Rig::start("one_that_was_killed_finds_its_own_lease_at_once") else { return };
-    let killed = open(&rig, "a").unwrap();
+    let killed = open(&rig, "a");
     killed.commit(&ack(1, 0)).unwrap();
     killed.die();
     let again = open_at_once(&rig, "a").unwrap();
@@ -85,10 +99,50 @@ fn one_that_was_killed_finds_its_own_lease_at_once() {
 #[test]
 fn a_holder_that_cannot_renew_says_so_and_goes_on_when_it_can() {
     let Some(rig) = Rig::start("a_holder_that_cannot_renew_says_so") else { return };
-    let store = open(&rig, "a").unwrap();
+    let store = open(&rig, "a");
     rig.server.pause();
     wait_for(&store, &Standing::Uncertain);
     rig.server.go_on();
     wait_for(&store, &Standing::Holds);
     store.commit(&ack(1, 0)).unwrap();
+}
+
+/// Waits for so many more renewals, or for the end of its standing.
+fn wait_for_renewals(server: &Scripted, store: &MongoStore, wanted: usize) {
+    let renewal = |command: &&Fields| {
+        let update =
+            command.get_array("updates").ok().and_then(|list| list[0].as_document()?.get_document("u").ok());
+        update.is_some_and(|update| {
+            update.get_document("$set").is_ok_and(|set| set.len() == 1 && set.contains_key("renewed"))
+        })
+    };
+    let count = || server.scene().log.iter().filter(renewal).count();
+    let from = count();
+    let standing = Store::standing(store).unwrap();
+    while count() < from + wanted && !matches!(*standing.borrow(), Standing::Lost { .. }) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_renewal_that_met_nothing_is_the_end_only_if_the_lease_is_anothers() {
+    let server = Scripted::set();
+    let store = server.open_with(TIMES);
+    server.fail("update", STATE, Fault::Miss);
+    // The third is sent only by one who has seen what came of the second.
+    wait_for_renewals(&server, &store, 3);
+    wait_for(&store, &Standing::Holds);
+    server.fail("update", STATE, Fault::Miss);
+    // What the lease says is not known: the driver asks twice.
+    server.fail("find", STATE, Fault::CutBefore);
+    server.fail("find", STATE, Fault::CutBefore);
+    wait_for_renewals(&server, &store, 3);
+    wait_for(&store, &Standing::Holds);
+    assert!(server.scene().faults.is_empty(), "all of it happened");
+    for row in server.scene().rows.get_mut(STATE).unwrap() {
+        if row.get_str("_id").is_ok_and(|id| id == "pusher") {
+            row.extend(doc! { "holder": "another", "epoch": 99_i64 });
+        }
+    }
+    wait_for(&store, &Standing::Lost { holder: "another".into() });
 }

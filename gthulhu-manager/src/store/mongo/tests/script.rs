@@ -22,6 +22,8 @@ type Rows = BTreeMap<String, Vec<Fields>>;
 pub(super) enum Fault {
     /// It is refused with this code and these labels; nothing is done.
     Refuse(i32, &'static [&'static str]),
+    /// It says that it met no document; nothing is done.
+    Miss,
     /// It is done, but no majority has it in time.
     NoMajority,
     /// The connection ends before anything is done.
@@ -92,13 +94,17 @@ impl Scripted {
     }
 
     pub(super) fn open(&self) -> MongoStore {
+        self.open_with(Times::USUAL)
+    }
+
+    pub(super) fn open_with(&self, times: Times) -> MongoStore {
         let config = Mongodb {
             host: "127.0.0.1".into(),
             port: self.port.to_string(),
             options: "directConnection=true".into(),
             ..Mongodb::default()
         };
-        MongoStore::open(&config, self.dir.path()).unwrap()
+        MongoStore::open_with(&config, self.dir.path(), times, false).unwrap()
     }
 }
 
@@ -152,6 +158,7 @@ impl Scene {
                 self.transaction = None;
                 (None, false)
             }
+            Some(Fault::Miss) => (Some(doc! { "ok": 1, "n": 0, "nModified": 0 }), false),
             Some(Fault::NoMajority) => {
                 let mut reply = self.done(command, name);
                 reply.insert(
