@@ -1,4 +1,4 @@
-//! One manager at a time: the document `{_id: "pusher", holder, epoch, renewed}`.
+//! One manager at a time: the document `{_id: "pusher", holder, epoch, renewed, sessions}`.
 //!
 //! Its holder renews it every five seconds. Whoever wants it watches it: a lease that does not change for fifteen
 //! seconds of his own clock is nobody's. No two clocks are compared, so none has to be right. Each taking raises
@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mongodb::bson::{DateTime, Document as Fields, doc};
+use mongodb::bson::{Bson, DateTime, Document as Fields, doc};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -18,6 +18,8 @@ use super::server::{Server, raised};
 use super::trouble::Trouble;
 
 const LEASE: &str = "pusher";
+/// The sessions of its holder, and of holders before it until it has its own.
+const SESSIONS: &str = "sessions";
 /// The time of a lease that was given back.
 const GIVEN_BACK: DateTime = DateTime::from_millis(0);
 
@@ -32,6 +34,8 @@ pub(super) struct Times {
     pub(super) wait: Duration,
     /// How long a renewal may take: with the time between two tries, less than `stale` by far.
     pub(super) patience: Duration,
+    /// How long a server may keep the transaction of a client that is gone.
+    pub(super) orphans: Duration,
     /// How long a server that can be reached may take to say who it is and to let us in.
     pub(super) hello: Duration,
     /// How long giving the lease back may hold up the end of a process.
@@ -44,6 +48,7 @@ impl Times {
         stale: Duration::from_secs(15),
         wait: Duration::from_secs(20),
         patience: Duration::from_millis(2500),
+        orphans: Duration::from_secs(75),
         hello: Duration::from_secs(15),
         farewell: Duration::from_secs(2),
     };
@@ -75,12 +80,14 @@ impl Seen {
     }
 }
 
-/// Takes the lease for `holder`, or waits until it can. [`Trouble::Taken`] names who has it.
-pub(super) async fn take(server: &Server, holder: &str, times: Times) -> Result<Term, Trouble> {
+/// Takes the lease for `holder`, or waits until it can: the term, and the sessions in which holders before it may have
+/// left a transaction. [`Trouble::Taken`] names who has it.
+pub(super) async fn take(server: &Server, holder: &str, times: Times) -> Result<(Term, Vec<Bson>), Trouble> {
     let begun = Instant::now();
     let mut last: Option<(Seen, Instant)> = None;
     loop {
-        let seen = server.one(STATE, doc! { "_id": LEASE }).await?.as_ref().map(Seen::of);
+        let found = server.one(STATE, doc! { "_id": LEASE }).await?;
+        let seen = found.as_ref().map(Seen::of);
         let free = match (&seen, &last) {
             (None, _) => true,
             // One that this very place had: its process is gone, or this one could not have been started.
@@ -92,7 +99,8 @@ pub(super) async fn take(server: &Server, holder: &str, times: Times) -> Result<
             }
         };
         if free && let Some(term) = seize(server, seen.as_ref(), holder).await? {
-            return Ok(term);
+            let sessions = found.as_ref().and_then(|fields| fields.get_array(SESSIONS).ok());
+            return Ok((term, sessions.cloned().unwrap_or_default()));
         }
         if let Some(seen) = seen.filter(|_| begun.elapsed() >= times.wait) {
             return Err(Trouble::Taken { holder: seen.term.holder });
@@ -162,19 +170,31 @@ async fn whose(server: &Server, term: &Term) -> Standing {
 
 /// Whether it is still this term's, and renewed now.
 pub(super) async fn renew(server: &Server, term: &Term) -> Result<bool, Trouble> {
-    let mine = doc! { "_id": LEASE, "holder": term.holder.as_str(), "epoch": term.number };
-    let update = doc! { "q": mine, "u": { "$set": { "renewed": DateTime::now() } } };
+    let update = doc! { "q": mine(term), "u": { "$set": { "renewed": DateTime::now() } } };
     let reply = server.write(doc! { "update": STATE, "updates": [update] }).await?;
     Ok(raised(&reply) == 1)
 }
 
+/// Names the sessions in which this term makes transactions.
+pub(super) async fn announce(server: &Server, term: &Term, sessions: &[Bson]) -> Result<(), Trouble> {
+    let set = doc! { SESSIONS: sessions.to_vec() };
+    server
+        .write(doc! { "update": STATE, "updates": [{ "q": mine(term), "u": { "$set": set } }] })
+        .await
+        .map(drop)
+}
+
 /// Gives it back: whoever wants it need not wait.
 pub(super) async fn give_back(server: &Server, term: &Term) {
-    let mine = doc! { "_id": LEASE, "holder": term.holder.as_str(), "epoch": term.number };
-    let update = doc! { "q": mine, "u": { "$set": { "renewed": GIVEN_BACK } } };
+    let update = doc! { "q": mine(term), "u": { "$set": { "renewed": GIVEN_BACK } } };
     if let Err(trouble) = server.write(doc! { "update": STATE, "updates": [update] }).await {
         tracing::debug!(?trouble, "the lease ends by itself");
     }
+}
+
+/// The lease while it is this term's.
+fn mine(term: &Term) -> Fields {
+    doc! { "_id": LEASE, "holder": term.holder.as_str(), "epoch": term.number }
 }
 
 fn tell(standing: &watch::Sender<Standing>, now: Standing) {

@@ -23,8 +23,6 @@ use crate::config::Mongodb;
 
 /// How long a server that was reached may be in no state to be prepared, while its primary changes for example.
 const PREPARED_WITHIN: Duration = Duration::from_secs(30);
-/// How long a server keeps a transaction whose client is gone, and some more.
-const ORPHANS: Duration = Duration::from_secs(75);
 /// The pause between two tries.
 const AGAIN: Duration = Duration::from_millis(500);
 /// The name of this manager, below the state directory. Locked while the store is open.
@@ -207,16 +205,19 @@ async fn prepare(
     if let Found::Refused(reason) = found {
         return Ok(Err(reason));
     }
-    let term = lease::take(server, holder, times).await?;
+    let (term, sessions) = lease::take(server, holder, times).await?;
+    if !sessions.is_empty() && server.end_sessions(&sessions).await {
+        tracing::debug!("what another manager had begun is ended");
+    }
     schema::prepare(server, &found).await?;
-    claim(server, &term).await?;
+    claim(server, &term, times).await?;
     Ok(Ok(term))
 }
 
-/// Makes the ledger ours. A manager that was killed may have left a transaction that holds it, until the server ends it;
-/// the lease is kept meanwhile.
-async fn claim(server: &Server, term: &Term) -> Result<(), Trouble> {
-    let deadline = Instant::now() + ORPHANS;
+/// Makes the ledger ours. A manager that was killed may have left a transaction that holds it; where the server does not
+/// end the sessions that the lease names when it is told to, it ends what is in them later, and the lease is kept meanwhile.
+async fn claim(server: &Server, term: &Term, times: Times) -> Result<(), Trouble> {
+    let deadline = Instant::now() + times.orphans;
     loop {
         match ledger::claim(server, term).await {
             Err(Trouble::Passing(reason)) if Instant::now() < deadline => {

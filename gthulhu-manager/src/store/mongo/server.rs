@@ -111,9 +111,23 @@ impl Server {
         within(READING, boxed(reading)).await?
     }
 
+    /// Something that transactions can be made in, one after the other.
+    pub(super) async fn session(&self) -> Result<ClientSession, Trouble> {
+        within(CALL, self.client.start_session()).await
+    }
+
+    /// Ends sessions of ours of an earlier process, and with them its transactions; whether the server does that.
+    pub(super) async fn end_sessions(&self, sessions: &[Bson]) -> bool {
+        let kill = doc! { "killSessions": sessions.to_vec() };
+        let ended = within(CALL, self.client.database("admin").run_command(kill)).await;
+        if let Err(trouble) = &ended {
+            tracing::debug!(?trouble, "sessions of before end by themselves");
+        }
+        ended.is_ok()
+    }
+
     /// Begins a transaction: reads see one moment, and the commit waits for a majority's journal.
-    pub(super) async fn transaction(&self) -> Result<Transaction, Trouble> {
-        let mut session = within(CALL, self.client.start_session()).await?;
+    pub(super) async fn transaction(&self, mut session: ClientSession) -> Result<Transaction, Trouble> {
         let options = TransactionOptions::builder()
             .read_concern(ReadConcern::snapshot())
             .write_concern(durable())
@@ -163,15 +177,18 @@ impl Transaction {
         within(CALL, boxed(reading)).await
     }
 
-    /// The commit. An error leaves its outcome unknown.
-    pub(super) async fn commit(mut self) -> Result<(), Trouble> {
-        within(CALL, self.session.commit_transaction()).await
+    /// The commit; the session is good for another one. An error leaves its outcome unknown.
+    pub(super) async fn commit(mut self) -> Result<ClientSession, Trouble> {
+        within(CALL, self.session.commit_transaction()).await?;
+        Ok(self.session)
     }
 
-    /// Gives it up. Whoever comes next need not wait for the server to notice.
-    pub(super) async fn abort(mut self) {
+    /// Gives it up. Whoever comes next need not wait for the server to notice. The session, if it is still good.
+    pub(super) async fn abort(mut self) -> Option<ClientSession> {
         if let Err(trouble) = within(CALL, self.session.abort_transaction()).await {
             tracing::debug!(?trouble, "a transaction ends by itself");
+            return None;
         }
+        Some(self.session)
     }
 }

@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gthulhu_lib::intent::digest::hex;
-use mongodb::bson::{Document as Fields, doc};
+use mongodb::ClientSession;
+use mongodb::bson::{Bson, Document as Fields, doc};
 use tokio::time::Instant;
 
 use super::super::{Batch, CommitError, Committed};
 use super::documents::{Strays, VERSION};
+use super::lease;
 use super::ledger::{self, Ledger, Term};
 use super::plan::{self, Claim, Plan};
 use super::server::{Server, Transaction, raised};
@@ -27,12 +29,18 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
+/// Sessions that the lease names: the one in use, and some whose transactions the server may not have ended yet.
+const SESSIONS: usize = 8;
+
 /// The one who writes.
 pub(super) struct Writer {
     server: Server,
     term: Term,
     /// Whether the server has them.
     transactions: Arc<AtomicBool>,
+    /// Where transactions are made, and the last ones that the lease names.
+    session: Option<ClientSession>,
+    announced: Vec<Bson>,
     /// The ledger, when it is known for certain.
     known: Option<Ledger>,
     /// How long a commit is tried.
@@ -41,7 +49,8 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(server: Server, term: Term, transactions: Arc<AtomicBool>) -> Self {
-        Self { server, term, transactions, known: None, patience: PATIENCE }
+        let (session, announced) = (None, Vec::new());
+        Self { server, term, transactions, session, announced, known: None, patience: PATIENCE }
     }
 
     #[cfg(test)]
@@ -134,15 +143,31 @@ impl Writer {
         Ok(())
     }
 
-    async fn transact(&self, from: &Ledger, batch: &Batch, plan: &Plan) -> Result<(), Trouble> {
-        let mut transaction = self.server.transaction().await?;
+    async fn transact(&mut self, from: &Ledger, batch: &Batch, plan: &Plan) -> Result<(), Trouble> {
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => self.announced_session().await?,
+        };
+        let mut transaction = self.server.transaction(session).await?;
         match self.steps(&mut transaction, from, batch, plan).await {
-            Ok(()) => transaction.commit().await,
+            Ok(()) => self.session = Some(transaction.commit().await?),
             Err(trouble) => {
-                transaction.abort().await;
-                Err(trouble)
+                self.session = transaction.abort().await;
+                return Err(trouble);
             }
         }
+        Ok(())
+    }
+
+    /// A new session, once the lease names it: should this process be killed in a transaction, the next one ends it.
+    async fn announced_session(&mut self) -> Result<ClientSession, Trouble> {
+        let session = self.server.session().await?;
+        let mut names = self.announced.clone();
+        names.push(session.id().clone().into());
+        names.drain(..names.len().saturating_sub(SESSIONS));
+        lease::announce(&self.server, &self.term, &names).await?;
+        self.announced = names;
+        Ok(session)
     }
 
     async fn steps(

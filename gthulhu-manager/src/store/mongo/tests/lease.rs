@@ -15,6 +15,7 @@ const TIMES: Times = Times {
     stale: Duration::from_millis(600),
     wait: AGES,
     patience: Duration::from_secs(1),
+    orphans: AGES,
     hello: AGES,
     farewell: AGES,
 };
@@ -145,4 +146,27 @@ fn a_renewal_that_met_nothing_is_the_end_only_if_the_lease_is_anothers() {
         }
     }
     wait_for(&store, &Standing::Lost { holder: "another".into() });
+}
+
+#[test]
+fn what_a_killed_manager_left_in_a_session_that_the_lease_names_is_ended() {
+    let Some(rig) = Rig::start("what_a_killed_manager_left_in_a_session_is_ended") else { return };
+    let killed = open(&rig, "a");
+    killed.commit(&ack(1, 0)).unwrap();
+    killed.die();
+    rig.raw("leased", async |db| {
+        let mut session = db.client().start_session().await.unwrap();
+        let named =
+            doc! { "q": { "_id": "pusher" }, "u": { "$set": { "sessions": [session.id().clone()] } } };
+        db.run_command(doc! { "update": STATE, "updates": [named] }).await.unwrap();
+        session.start_transaction().await.unwrap();
+        let begun = doc! { "q": { "_id": "commits" }, "u": { "$inc": { "count": 1_i64 } } };
+        db.run_command(doc! { "update": STATE, "updates": [begun] }).session(&mut session).await.unwrap();
+        // As if its process had ended: nobody tells the server.
+        std::mem::forget(session);
+    });
+    // The server would end it by itself a minute later.
+    let again = open_with(&rig, "a", Times { orphans: Duration::ZERO, ..TIMES }).unwrap();
+    let version = again.snapshot().unwrap().documents[0].1;
+    again.commit(&ack(2, version)).unwrap();
 }

@@ -42,6 +42,8 @@ pub(super) struct Scene {
     pub(super) faults: Vec<(&'static str, &'static str, Fault)>,
     /// No connection lasts while it is away.
     pub(super) away: bool,
+    /// The session of a transaction that holds the ledger, and how many writes it outlasts before the server ends it.
+    pub(super) orphan: Option<(Bson, usize)>,
     /// It calls itself a member of a replica set.
     pub(super) says_set: bool,
     /// It has transactions.
@@ -69,6 +71,7 @@ impl Scripted {
             log: Vec::new(),
             faults: Vec::new(),
             away: false,
+            orphan: None,
             says_set,
             has_transactions,
         }));
@@ -185,6 +188,23 @@ impl Scene {
         hello
     }
 
+    /// Whether it is a write to the ledger that a transaction of somebody else is in the way of.
+    fn is_held(&mut self, command: &Fields) -> bool {
+        let about =
+            command.get_array("updates").unwrap()[0].as_document().unwrap().get_document("q").unwrap();
+        let Some((_, left)) =
+            self.orphan.as_mut().filter(|_| about.get_str("_id").is_ok_and(|id| id == "commits"))
+        else {
+            return false;
+        };
+        if *left == 0 {
+            self.orphan = None;
+            return false;
+        }
+        *left -= 1;
+        true
+    }
+
     fn done(&mut self, command: &Fields, name: &str) -> Fields {
         if command.contains_key("txnNumber") && !self.has_transactions {
             return doc! { "ok": 0, "code": 20, "codeName": "IllegalOperation", "errmsg": "no transactions" };
@@ -197,6 +217,13 @@ impl Scene {
                 }
             },
             "abortTransaction" => self.transaction = None,
+            "killSessions" => {
+                let named = command.get_array("killSessions").unwrap();
+                self.orphan.take_if(|(session, _)| named.contains(session));
+            }
+            "update" if self.is_held(command) => {
+                return doc! { "ok": 1, "n": 0, "writeErrors": [{ "index": 0, "code": 112, "errmsg": "conflict" }] };
+            }
             "find" | "update" | "delete" => {
                 let within = command.contains_key("autocommit");
                 if within && command.contains_key("startTransaction") {

@@ -212,3 +212,41 @@ fn a_document_that_the_server_does_not_take_harms_nobody_else() {
     let version = store.commit(&change("b", 0)).unwrap().version;
     assert_done(&server, &store, "b", version, 1);
 }
+
+#[test]
+fn a_transaction_that_a_killed_manager_left_is_ended_by_the_next() {
+    for knows_the_command in [true, false] {
+        let server = Scripted::set();
+        let store = server.open();
+        let version = store.commit(&change("a", 0)).unwrap().version;
+        // It dies in the session of its last transaction, which the server keeps for as long as it likes.
+        let last = |command: &Fields| command.contains_key("txnNumber").then(|| command.get("lsid").cloned());
+        let session = server.scene().log.iter().rev().find_map(last).flatten().unwrap();
+        server.scene().orphan = Some((session, if knows_the_command { usize::MAX } else { 1 }));
+        if !knows_the_command {
+            server.fail("killSessions", "", Fault::Refuse(59, &[]));
+        }
+        store.die();
+        let next = server.open();
+        assert!(server.scene().orphan.is_none());
+        assert_done(&server, &next, "a", version, 1);
+        let version = next.commit(&change("b", version)).unwrap().version;
+        assert_done(&server, &next, "b", version, 2);
+    }
+}
+
+#[test]
+fn changes_one_after_the_other_are_made_in_one_session() {
+    let server = Scripted::set();
+    let store = server.open();
+    let mut version = 0;
+    for text in ["a", "b", "c"] {
+        version = store.commit(&change(text, version)).unwrap().version;
+    }
+    let announced = |command: &&Fields| {
+        let update =
+            command.get_array("updates").ok().and_then(|list| list[0].as_document()?.get_document("u").ok());
+        update.is_some_and(|update| update.get_document("$set").is_ok_and(|set| set.contains_key("sessions")))
+    };
+    assert_eq!(server.scene().log.iter().filter(announced).count(), 1);
+}
