@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
 
+#[cfg(feature = "mongodb")]
+mod disputed;
 mod full;
 mod kill;
 mod manager;
@@ -12,6 +14,8 @@ mod migrate;
 mod mongo;
 mod mtls;
 mod operate;
+#[cfg(feature = "mongodb")]
+mod outage;
 mod record;
 mod refused;
 mod store;

@@ -157,6 +157,14 @@ impl Place {
         fs::write(&path, fs::read_to_string(&path).unwrap() + more).unwrap();
     }
 
+    /// Gives it a cluster: a folder for pods with nothing in it. Without one it is never ready.
+    pub(crate) fn with_pods(self) -> Self {
+        let pods = self.dir().join("pods");
+        fs::create_dir(&pods).unwrap();
+        self.configure(&format!("[cluster]\npods_dir = '{}'\n", pods.display()));
+        self
+    }
+
     /// What the administrator logs in with.
     pub(crate) fn login() -> Value {
         json!({"username": NAME, "password": PASSWORD})

@@ -21,13 +21,13 @@ fn id(n: u8) -> ObjectId {
 }
 
 /// The database, past the manager.
-async fn database(server: &MongoServer) -> mongodb::Database {
+pub(crate) async fn database(server: &MongoServer, name: &str) -> mongodb::Database {
     let uri = format!("mongodb://u:p@127.0.0.1:{}/?authSource=admin&directConnection=true", server.port());
     let mut options = ClientOptions::parse(uri).await.unwrap();
     let credential = options.credential.as_mut().unwrap();
     credential.username = Some(gthulhu_local::mongo::USER.into());
     credential.password = Some(gthulhu_local::mongo::PASSWORD.into());
-    mongodb::Client::with_options(options).unwrap().database(DATABASE)
+    mongodb::Client::with_options(options).unwrap().database(name)
 }
 
 fn policy(key: &str) -> Document {
@@ -105,7 +105,7 @@ fn a_database_of_the_go_manager_is_taken_over() {
     let server = MongoServer::start(dir.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let db = runtime.block_on(async {
-        let db = database(&server).await;
+        let db = database(&server, DATABASE).await;
         fill(&db).await;
         db
     });

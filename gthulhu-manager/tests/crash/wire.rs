@@ -19,6 +19,8 @@ pub(crate) struct Wire {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
+    /// Seconds.
+    pub(crate) retry_after: Option<String>,
     body: Vec<u8>,
 }
 
@@ -52,11 +54,12 @@ impl Wire {
         let status = self.line()?;
         let status =
             status.get(9..12).and_then(|code| code.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
-        let (mut location, mut length) = (None, 0);
+        let (mut location, mut retry_after, mut length) = (None, None, 0);
         loop {
             let line = self.line()?;
             let Some((name, value)) = line.split_once(": ") else { break };
             match name.to_ascii_lowercase().as_str() {
+                "retry-after" => retry_after = Some(value.to_owned()),
                 "location" => location = Some(value.to_owned()),
                 "content-length" => length = value.parse().map_err(|_| io::ErrorKind::InvalidData)?,
                 _ => {}
@@ -64,7 +67,7 @@ impl Wire {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        Ok(Answer { status, location, body })
+        Ok(Answer { status, location, retry_after, body })
     }
 
     /// A whole line without its end.
