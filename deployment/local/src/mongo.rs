@@ -3,7 +3,7 @@
 
 mod first_user;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -56,12 +56,12 @@ impl MongoServer {
     }
 
     /// The same with more arguments.
-    pub fn start_with(dir: &Path, more: &[&OsStr]) -> Result<Self, LocalError> {
+    pub fn start_with(dir: &Path, more: &[OsString]) -> Result<Self, LocalError> {
         let (program, version) = program().map_err(|reason| LocalError::process("secantusd-rs", reason))?;
         let dir = dir.join("mongodb");
         let fresh = !dir.exists();
         std::fs::create_dir_all(&dir).map_err(LocalError::file(&dir))?;
-        let (port, more) = (Port::take()?, more.iter().map(|word| (*word).to_owned()).collect());
+        let (port, more) = (Port::take()?, more.to_vec());
         let mut server = Self { program, version, dir, port, more, child: None };
         if fresh {
             server.launch(&[])?;

@@ -7,6 +7,9 @@ mod lease;
 mod open;
 mod script;
 mod scripted;
+mod tls;
+
+use std::ffi::OsString;
 
 use gthulhu_local::mongo::{MongoServer, PASSWORD, USER};
 use tempfile::TempDir;
@@ -23,12 +26,17 @@ pub(super) struct Rig {
 impl Rig {
     /// `None`, and it says so, where the server is not there.
     pub(super) fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, |_| Vec::new())
+    }
+
+    /// With what it makes of the directory as arguments of the server.
+    pub(super) fn start_with(test: &str, arguments: impl FnOnce(&Path) -> Vec<OsString>) -> Option<Self> {
         if let Err(reason) = gthulhu_local::mongo::program() {
             println!("SKIPPED {test}: no MongoDB server: {reason}");
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
-        let server = MongoServer::start(dir.path()).unwrap();
+        let server = MongoServer::start_with(dir.path(), &arguments(dir.path())).unwrap();
         println!("{test}: on {}", server.version());
         Some(Self { server, dir })
     }
