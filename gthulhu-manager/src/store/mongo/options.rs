@@ -56,7 +56,16 @@ impl Mongodb {
         if self.host.contains(['/', '?', '@', '#', ' ']) {
             return Err("the host must be a name or an address and nothing else".into());
         }
-        ConnectionString::parse(self.uri()).map(drop).map_err(|error| error.kind.to_string())
+        ConnectionString::parse(self.uri()).map(drop).map_err(|error| self.unvalued(&error.kind.to_string()))
+    }
+
+    /// What the driver says, without the options' values: some options are secrets, and a secret may have slipped into any.
+    fn unvalued(&self, reason: &str) -> String {
+        let values =
+            self.options.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+        values
+            .filter(|value| value.len() > 3)
+            .fold(reason.to_owned(), |text, value| text.replace(value, "..."))
     }
 }
 
@@ -74,7 +83,8 @@ pub(super) fn durable_write() -> Document {
 /// The driver's options. The authority's certificate, if one is configured, is written below `state`.
 pub(super) async fn client_options(config: &Mongodb, state: &Path) -> Result<ClientOptions, String> {
     config.check_options()?;
-    let mut options = ClientOptions::parse(config.uri()).await.map_err(|error| error.kind.to_string())?;
+    let options = ClientOptions::parse(config.uri()).await;
+    let mut options = options.map_err(|error| config.unvalued(&error.kind.to_string()))?;
     if let Some(credential) = &mut options.credential {
         credential.username = Some(config.user.clone());
         credential.password = Some(config.password.reveal().to_owned());
@@ -158,6 +168,10 @@ mod tests {
         for options in ["tls=maybe", "authMechanism=ROT13", "replicaSet"] {
             let reason = config("hidden-password", options).check_options().unwrap_err();
             assert!(!reason.is_empty() && !reason.contains("hidden-password"), "{reason}");
+        }
+        for options in ["authMechanism=hidden-value", "tls=true&hidden-value"] {
+            let reason = config("", options).check_options().unwrap_err();
+            assert!(!reason.is_empty() && !reason.contains("hidden-value"), "{reason}");
         }
         let host = Mongodb { host: "a/b?c".into(), ..config("p", "") };
         assert!(host.check_options().is_err());
