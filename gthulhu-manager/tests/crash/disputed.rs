@@ -20,16 +20,12 @@ const DATABASE: &str = "disputed";
 const TEMPORARY: i32 = 75;
 const CLIENTS: usize = 16;
 
-/// A running server; `None`, and it says so, where there is none.
-pub(crate) fn server(test: &str) -> Option<(MongoServer, TempDir)> {
-    if let Err(reason) = gthulhu_local::mongo::program() {
-        println!("SKIPPED {test}: no MongoDB server: {reason}");
-        return None;
-    }
+/// A running server, where there is one.
+pub(crate) fn server() -> Result<(MongoServer, TempDir), String> {
+    gthulhu_local::mongo::program().map_err(|reason| format!("no MongoDB server: {reason}"))?;
     let dir = tempfile::tempdir().unwrap();
     let server = MongoServer::start(dir.path()).unwrap();
-    println!("{test}: on {}", server.version());
-    Some((server, dir))
+    Ok((server, dir))
 }
 
 /// Looks past the manager.
@@ -44,7 +40,11 @@ fn administrator(manager: &Manager) -> Wire {
 
 #[test]
 fn of_sixteen_clients_who_want_one_name_one_gets_it() {
-    let Some((server, _dir)) = server("of_sixteen_clients_who_want_one_name_one_gets_it") else { return };
+    let (server, _dir) = match server() {
+        Ok(found) => found,
+        Err(reason) => return println!("SKIPPED of_sixteen_clients_who_want_one_name_one_gets_it: {reason}"),
+    };
+    println!("of_sixteen_clients_who_want_one_name_one_gets_it: on {}", server.version());
     let place = Place::with_mongodb(&server.section(DATABASE));
     let manager = place.start();
     let (token, start) = (manager.login(), Barrier::new(CLIENTS));
@@ -68,7 +68,11 @@ fn of_sixteen_clients_who_want_one_name_one_gets_it() {
 
 #[test]
 fn a_second_manager_waits_and_ends_naming_the_first_who_does_not_notice() {
-    let Some((server, _dir)) = server("a_second_manager_waits_and_ends_naming_the_first") else { return };
+    let (server, _dir) = match server() {
+        Ok(found) => found,
+        Err(reason) => return println!("SKIPPED a_second_manager_waits_and_ends_naming_the_first: {reason}"),
+    };
+    println!("a_second_manager_waits_and_ends_naming_the_first: on {}", server.version());
     let (one, other) =
         (Place::with_mongodb(&server.section(DATABASE)), Place::with_mongodb(&server.section(DATABASE)));
     let first = one.start();
@@ -87,7 +91,13 @@ fn a_second_manager_waits_and_ends_naming_the_first_who_does_not_notice() {
 
 #[test]
 fn documents_that_make_no_sense_are_refused_and_counted_and_the_rest_works() {
-    let Some((server, _dir)) = server("documents_that_make_no_sense_are_refused_and_counted") else { return };
+    let (server, _dir) = match server() {
+        Ok(found) => found,
+        Err(reason) => {
+            return println!("SKIPPED documents_that_make_no_sense_are_refused_and_counted: {reason}");
+        }
+    };
+    println!("documents_that_make_no_sense_are_refused_and_counted: on {}", server.version());
     let place = Place::with_mongodb(&server.section(DATABASE)).with_pods();
     let manager = place.start();
     let good = create(&mut administrator(&manager), "good").unwrap().unwrap();
