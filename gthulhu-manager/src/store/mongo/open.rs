@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use gthulhu_lib::intent::digest::hex;
 use mongodb::Client;
-use mongodb::error::ErrorKind;
+use mongodb::bson::{Document as Fields, doc};
+use mongodb::error::{Error, ErrorKind};
 use rustix::fs::{FlockOperation, flock};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
+use super::documents::STATE;
 use super::lease::{self, Times};
 use super::ledger::{self, Term};
 use super::schema::{self, Found};
 use super::server::Server;
-use super::trouble::{Trouble, code, code_of, describe};
+use super::trouble::{Trouble, code, code_of, describe, may_pass};
 use super::{options, schema::examine};
 use crate::config::Mongodb;
 
@@ -139,24 +141,15 @@ pub(super) async fn open(
     let client = Client::with_options(options).map_err(|error| OpenError::Settings(describe(&error)))?;
     let server = Server::new(client, database);
     let unreachable = |reason: String| OpenError::Unreachable { at: at.clone(), reason };
-    let hello = match timeout(times.hello, server.hello()).await {
-        Ok(Ok(hello)) => hello,
-        Ok(Err(error)) if is_denied(&error) => {
-            return Err(OpenError::Denied { at, reason: describe(&error) });
-        }
-        Ok(Err(error)) => return Err(unreachable(describe(&error))),
-        Err(_) => return Err(unreachable(format!("no answer within {} s", times.hello.as_secs()))),
-    };
-    if let Err(error) =
-        server.try_run(mongodb::bson::doc! { "find": super::documents::STATE, "limit": 1 }).await
-    {
-        return Err(if is_denied(&error) {
+    let hello = match introduce(&server, times.hello).await {
+        Ok(hello) => hello,
+        Err(error) if code_of(&error) == Some(code::UNAUTHORIZED) => {
             let reason = format!("{} may not use {database}: {}", config.user, describe(&error));
-            OpenError::Denied { at, reason }
-        } else {
-            unreachable(describe(&error))
-        });
-    }
+            return Err(OpenError::Denied { at, reason });
+        }
+        Err(error) if is_denied(&error) => return Err(OpenError::Denied { at, reason: describe(&error) }),
+        Err(error) => return Err(unreachable(describe(&error))),
+    };
     match prepared(&server, holder, times, importing).await {
         Ok(Ok(term)) => {
             let transactions =
@@ -176,6 +169,28 @@ pub(super) async fn open(
     }
 }
 
+/// The first words: who the server is, and whether it lets us in. One that is only slow gets so long; one that is not
+/// there, or not the right one, is not asked twice.
+async fn introduce(server: &Server, patience: Duration) -> Result<Fields, Error> {
+    let deadline = Instant::now() + patience;
+    let mut last = Error::custom(format!("no answer within {} s", patience.as_secs()));
+    loop {
+        let speaking = async {
+            let hello = server.hello().await?;
+            server.try_run(doc! { "find": STATE, "limit": 1 }).await.map(|_| hello)
+        };
+        match timeout_at(deadline, speaking).await {
+            Ok(Err(error)) if may_pass(&error) => {
+                tracing::info!(reason = describe(&error), "the server is slow: trying again");
+                last = error;
+            }
+            Ok(answer) => return answer,
+            Err(_) => return Err(last),
+        }
+        sleep(AGAIN).await;
+    }
+}
+
 /// Makes the database ours, or says why that must not be. All of it may be done twice, so what is passing is tried again.
 async fn prepared(
     server: &Server,
@@ -188,7 +203,7 @@ async fn prepared(
         match prepare(server, holder, times, importing).await {
             Err(Trouble::Passing(reason)) if !is_unauthorized(&reason) && Instant::now() < deadline => {
                 tracing::info!(reason, "the database is not ready: trying again");
-                tokio::time::sleep(AGAIN).await;
+                sleep(AGAIN).await;
             }
             other => return other,
         }
@@ -225,7 +240,7 @@ async fn claim(server: &Server, term: &Term, times: Times) -> Result<(), Trouble
                 if !lease::renew(server, term).await? {
                     return Err(Trouble::Taken { holder: "another manager".into() });
                 }
-                tokio::time::sleep(AGAIN).await;
+                sleep(AGAIN).await;
             }
             other => return other,
         }
@@ -237,8 +252,7 @@ fn is_unauthorized(reason: &str) -> bool {
     reason.contains("Unauthorized")
 }
 
-fn is_denied(error: &mongodb::error::Error) -> bool {
+fn is_denied(error: &Error) -> bool {
     // 18: the password is wrong, where the server says so in a reply of its own.
-    matches!(&*error.kind, ErrorKind::Authentication { .. })
-        || matches!(code_of(error), Some(code::UNAUTHORIZED | 18))
+    matches!(&*error.kind, ErrorKind::Authentication { .. }) || code_of(error) == Some(18)
 }

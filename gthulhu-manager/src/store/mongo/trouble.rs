@@ -127,10 +127,28 @@ pub(super) fn describe(error: &Error) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Whether the same may go well a moment later: the server, or this machine, was too slow.
+pub(super) fn may_pass(error: &Error) -> bool {
+    match &*error.kind {
+        ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } | ErrorKind::Custom(_) => true,
+        ErrorKind::ServerSelection { message, .. } => is_slow(message),
+        _ => false,
+    }
+}
+
+/// Whether the report says no more than that nobody answered in time.
+fn is_slow(message: &str) -> bool {
+    reason(message).is_none_or(|reason| reason.contains("timed out") || reason.contains("timeout"))
+}
+
 /// The part of the driver's report on all servers that says what is wrong with one.
 fn selection(message: &str) -> &str {
-    let reason = message.split_once("Error: ").map(|(_, rest)| rest.split([',', '}']).next().unwrap_or(rest));
-    reason.map_or("no server can be written to", |reason| reason.trim().trim_start_matches("Kind: "))
+    reason(message).unwrap_or("no server can be written to")
+}
+
+fn reason(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("Error: ")?;
+    Some(rest.split([',', '}']).next().unwrap_or(rest).trim().trim_start_matches("Kind: "))
 }
 
 #[cfg(test)]
@@ -157,5 +175,7 @@ mod tests {
                        h:1, Type: Unknown, Error: Kind: I/O error: Connection refused (os error 111), labels: {} } ] }";
         assert_eq!(selection(message), "I/O error: Connection refused (os error 111)");
         assert_eq!(selection("nothing of the sort"), "no server can be written to");
+        assert!(!is_slow(message) && is_slow("nothing of the sort"));
+        assert!(is_slow(&message.replace("Connection refused (os error 111)", "timed out")));
     }
 }
