@@ -73,7 +73,10 @@ impl Rig {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let config = self.config(database);
-            let options = options::client_options(&config, self.dir.path()).await.unwrap();
+            let mut options = options::client_options(&config, self.dir.path()).await.unwrap();
+            // A test waits for a slow machine, which the manager has no reason to.
+            options.connect_timeout = Some(Duration::from_secs(60));
+            options.server_selection_timeout = Some(Duration::from_secs(120));
             let client = mongodb::Client::with_options(options).unwrap();
             work(client.database(database)).await
         })
