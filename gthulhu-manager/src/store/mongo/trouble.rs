@@ -33,6 +33,8 @@ pub(super) enum Trouble {
     Refused(String),
     /// The server is one that has no transactions.
     NoTransactions,
+    /// Part of a change is stored, part was refused.
+    Torn(String),
     /// Another manager has taken the store over.
     Taken { holder: String },
     /// Anything else: it may be better next time, and whether it was done is not known.
@@ -55,6 +57,7 @@ impl From<Trouble> for StoreError {
             Trouble::Taken { holder } => Self::Taken { holder },
             Trouble::Refused(reason) => Self::Refused(reason),
             Trouble::Passing(reason) => Self::Unavailable(reason),
+            Trouble::Torn(reason) => Self::Failed(reason),
             Trouble::NoTransactions => Self::Unavailable("the server has no transactions".into()),
             Trouble::Conflict(key) => Self::Unavailable(format!("{key}: a conflict while reading")),
             Trouble::Duplicate { .. } => Self::Refused("a unique field has this value already".into()),

@@ -119,7 +119,10 @@ impl Writer {
                 return Err(Trouble::Taken { holder: owner.holder });
             }
             if let Some(pending) = found.pending.take() {
-                carry_out(&self.server, &pending, &found.nonce).await?;
+                let whole = carry_out(&self.server, &pending, &found.nonce).await?;
+                if !whole && wanted == Some(&found.nonce) {
+                    return Err(torn());
+                }
             }
             if wanted == Some(&found.nonce) {
                 return Ok(found);
@@ -221,8 +224,25 @@ impl Writer {
         if raised(&moved) != 1 {
             return Err(Trouble::Passing("the ledger has moved".into()));
         }
-        // From here on it has happened.
-        carry_out(&self.server, &plan.commands, &plan.to.nonce).await
+        // From here on it has happened, unless the first thing is refused: then nothing was changed yet.
+        let (first, rest) = plan.commands.split_first().ok_or(Trouble::Refused("nothing to do".into()))?;
+        let refused = obeyed(&self.server, first).await?;
+        if let Some(trouble) = refused.filter(|_| Plan::reach(first) == 1) {
+            self.take_back(from, plan).await?;
+            return Err(trouble);
+        }
+        if carry_out(&self.server, rest, &plan.to.nonce).await? { Ok(()) } else { Err(torn()) }
+    }
+
+    /// Takes a commit of which nothing was done off the ledger.
+    async fn take_back(&self, from: &Ledger, plan: &Plan) -> Result<(), Trouble> {
+        let nonce = hex(&gthulhu_http::random::bytes::<12>());
+        let back = plan.to.next(from.head.clone(), nonce);
+        let command = ledger::advance(&self.term, &plan.to, &back, Some(Bson::Null));
+        match raised(&self.server.write(command).await?) {
+            1 => Ok(()),
+            _ => Err(Trouble::Passing("the ledger has moved".into())),
+        }
     }
 
     /// No document but the batch's own has one of its unique values: what is pending must be possible.
@@ -238,17 +258,33 @@ impl Writer {
     }
 }
 
-/// Does what a commit without a transaction still has to do, whether or not part of it is done already.
-async fn carry_out(server: &Server, commands: &[Fields], nonce: &str) -> Result<(), Trouble> {
+/// Does what a commit without a transaction still has to do, whether or not part of it is done already. Whether all of it
+/// is done: the server may refuse a part for good.
+async fn carry_out(server: &Server, commands: &[Fields], nonce: &str) -> Result<bool, Trouble> {
+    let mut whole = true;
     for command in commands {
-        match server.write(command.clone()).await {
-            Ok(_) => {}
-            Err(Trouble::Passing(reason)) => return Err(Trouble::Passing(reason)),
-            // Only somebody who wrote to the same documents at the same time, past the ledger, can have done this.
-            Err(trouble) => {
-                tracing::error!(?trouble, "part of a change met a change that another program made");
-            }
+        if let Some(trouble) = obeyed(server, command).await? {
+            tracing::error!(
+                ?trouble,
+                "part of a change was refused: what is stored is not what was asked for"
+            );
+            whole = false;
         }
     }
-    server.write(ledger::done(nonce)).await.map(drop)
+    server.write(ledger::done(nonce)).await?;
+    Ok(whole)
+}
+
+/// Why the server will never do this, if so: a rule of the collection, or what another program has written.
+async fn obeyed(server: &Server, command: &Fields) -> Result<Option<Trouble>, Trouble> {
+    match server.write(command.clone()).await {
+        Ok(_) => Ok(None),
+        Err(Trouble::Passing(reason)) => Err(Trouble::Passing(reason)),
+        Err(trouble) => Ok(Some(trouble)),
+    }
+}
+
+/// Part of a change is stored and part is not: only reading everything again tells what holds.
+fn torn() -> Trouble {
+    Trouble::Torn("part of a change was refused, part of it is stored".into())
 }

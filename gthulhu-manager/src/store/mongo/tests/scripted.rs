@@ -204,13 +204,23 @@ fn a_server_that_is_away_is_told_in_time_and_used_again_when_it_is_back() {
 
 #[test]
 fn a_document_that_the_server_does_not_take_harms_nobody_else() {
-    let server = Scripted::set();
+    for server in [Scripted::set(), Scripted::start(false, false)] {
+        let store = server.open();
+        server.fail("update", "exclusions", Fault::Refuse(121, &[]));
+        let refused = store.commit(&change("a", 0)).unwrap_err();
+        assert!(matches!(refused, CommitError::Store(StoreError::Refused(_))), "{refused}");
+        let version = store.commit(&change("b", 0)).unwrap().version;
+        assert_done(&server, &store, "b", version, 1);
+    }
+}
+
+#[test]
+fn a_change_of_which_only_a_part_is_taken_is_not_acknowledged() {
+    let server = Scripted::start(false, false);
     let store = server.open();
-    server.fail("update", "exclusions", Fault::Refuse(121, &[]));
-    let refused = store.commit(&change("a", 0)).unwrap_err();
-    assert!(matches!(refused, CommitError::Store(StoreError::Refused(_))), "{refused}");
-    let version = store.commit(&change("b", 0)).unwrap().version;
-    assert_done(&server, &store, "b", version, 1);
+    server.fail("update", "audit_trail", Fault::Refuse(121, &[]));
+    let torn = store.commit(&change("a", 0)).unwrap_err();
+    assert!(matches!(torn, CommitError::Store(StoreError::Failed(_))), "{torn}");
 }
 
 #[test]
