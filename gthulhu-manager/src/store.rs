@@ -51,6 +51,11 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// Documents that are stored and make no sense, at the last look: nobody is told of them but whoever asks here.
+    fn refused(&self) -> usize {
+        0
+    }
+
     /// What else there is to know, for whoever asks how the store is. Empty when there is nothing.
     fn remarks(&self) -> String {
         String::new()

@@ -6,6 +6,7 @@ mod first_user;
 use std::ffi::OsString;
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -59,15 +60,17 @@ impl MongoServer {
     pub fn start_with(dir: &Path, more: &[OsString]) -> Result<Self, LocalError> {
         let (program, version) = program().map_err(|reason| LocalError::process("secantusd-rs", reason))?;
         let dir = dir.join("mongodb");
-        let fresh = !dir.exists();
         std::fs::create_dir_all(&dir).map_err(LocalError::file(&dir))?;
+        // Beside the server's own files: the user may not have been made although there are some.
+        let made = dir.with_extension("user");
         let (port, more) = (Port::take()?, more.to_vec());
         let mut server = Self { program, version, dir, port, more, child: None };
-        if fresh {
+        if !made.exists() {
             server.launch(&[])?;
             first_user::create(server.port(), USER, PASSWORD)
                 .map_err(|problem| LocalError::process("secantusd-rs", problem))?;
             server.end();
+            std::fs::write(&made, "").map_err(LocalError::file(&made))?;
         }
         server.restart()?;
         Ok(server)
@@ -81,6 +84,11 @@ impl MongoServer {
     /// Its port on the loopback address.
     pub fn port(&self) -> u16 {
         self.port.number()
+    }
+
+    /// Its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// The section `[mongodb]` of a manager that uses it.
@@ -105,6 +113,8 @@ impl MongoServer {
         let path = self.dir.with_extension("log");
         let log = File::options().create(true).append(true).open(&path).map_err(LocalError::file(&path))?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        // Ctrl-C on a terminal is for whoever started it: the daemons end first.
+        command.process_group(0);
         let child = command.spawn().map_err(|error| failed(error.to_string()))?;
         let port = self.port();
         let child = self.child.insert(child);

@@ -1,4 +1,4 @@
-//! Both daemons with the embedded store, a folder of Pod manifests for a cluster, and one node: this machine.
+//! Both daemons, with the embedded store or a database server, a folder of Pod manifests for a cluster, and one node: this machine.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -35,9 +35,9 @@ pub struct Stack {
     node: String,
     manager_dir: PathBuf,
     base: Base,
-    state: StateDir,
-    /// Ends after the daemons.
+    /// Ends after the daemons, and before what it writes is removed.
     database: Option<MongoServer>,
+    state: StateDir,
     /// Nobody else's as long as the daemons may listen there.
     _held: [Option<Port>; 2],
 }
@@ -67,6 +67,7 @@ impl Stack {
             StoreKind::Redb => None,
             StoreKind::Mongodb => Some(MongoServer::start(state.path())?),
         };
+        database.iter().filter_map(MongoServer::pid).try_for_each(|pid| state.record(pid))?;
         Self::assemble(ports, state, manager_dir, database).await
     }
 

@@ -54,8 +54,8 @@ pub enum MigrateError {
     #[error("the target differs from the source: {0}")]
     Differs(String),
     /// The source has documents that cannot be read, and which would be lost.
-    #[error("the source has documents that make no sense: {0}")]
-    Refused(String),
+    #[error("the source has {0} documents that make no sense: the log names them")]
+    Refused(usize),
 }
 
 /// Fills `target` from `source` and compares them. `progress` is told after each step: what, how many, of how many.
@@ -65,9 +65,8 @@ pub fn migrate(
     mut progress: impl FnMut(&str, usize, usize),
 ) -> Result<Migrated, MigrateError> {
     let wanted: BTreeMap<String, (Document, u64)> = by_key(source)?;
-    let remarks = source.remarks();
-    if remarks.contains("make no sense") {
-        return Err(MigrateError::Refused(remarks));
+    if source.refused() > 0 {
+        return Err(MigrateError::Refused(source.refused()));
     }
     let found = by_key(target.store())?;
     let extra: Vec<Key> = found

@@ -142,9 +142,13 @@ impl Store for MongoStore {
         Some(self.standing.subscribe())
     }
 
+    fn refused(&self) -> usize {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
     fn remarks(&self) -> String {
         let transactions = if self.has_transactions() { "transactions: yes" } else { "transactions: no" };
-        match self.shared.refused.load(Ordering::Relaxed) {
+        match self.refused() {
             0 => transactions.into(),
             refused => format!("{transactions}; documents that make no sense: {refused}"),
         }

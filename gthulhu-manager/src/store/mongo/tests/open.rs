@@ -7,6 +7,8 @@ use gthulhu_local::ports::Port;
 use mongodb::bson::{Document as Fields, doc};
 
 use super::*;
+use crate::store::migrate::{MigrateError, migrate};
+use crate::store::redb::RedbImport;
 
 /// It does not open; what is said.
 fn refusal(config: &Mongodb, state: &Path) -> OpenError {
@@ -79,4 +81,24 @@ fn a_database_of_another_program_or_version_is_refused_and_left_as_it_was() {
         let after = rig.raw(&database, async |db| db.list_collection_names().await.unwrap());
         assert_eq!(after, before, "nothing was made");
     }
+}
+
+#[test]
+fn a_database_with_a_document_that_makes_no_sense_is_not_copied_without_it() {
+    let Some(rig) = Rig::start("a_database_with_a_document_that_makes_no_sense") else { return };
+    let store = rig.open("torn");
+    rig.raw("torn", async |database| {
+        let nonsense = doc! { "_id": "no id", "username": 7 };
+        database
+            .collection::<Fields>("users")
+            .insert_one(nonsense)
+            .bypass_document_validation(true)
+            .await
+            .map(drop)
+    })
+    .unwrap();
+    let copy = rig.dir.path().join("copy.redb");
+    let target = Box::new(RedbImport::open(&copy).unwrap());
+    let refused = migrate(&store, target, |_, _, _| ()).unwrap_err();
+    assert!(matches!(refused, MigrateError::Refused(1)), "{refused}");
 }
