@@ -16,6 +16,10 @@ async fn governed() -> Rig {
     rig.create(&alice, &json!({"labelSelectors": [{"key": "app", "value": "db"}], "k8sNamespace": ["prod"]}))
         .await;
     rig.until_held("node-1", 4).await;
+    // What went wrong on a node is told of its pods, once it went wrong.
+    for node in ["node-hanging", "node-mumbling"] {
+        rig.until(node, |status| status.error.is_some()).await;
+    }
     rig
 }
 
