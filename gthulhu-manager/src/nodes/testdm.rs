@@ -10,7 +10,7 @@ use gthulhu_lib::intent::digest::hex;
 use gthulhu_lib::intent::set::IntentSet;
 use gthulhu_lib::wire::IntentsBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -39,6 +39,15 @@ pub(super) enum Answer {
     Hang,
 }
 
+/// An address at which nobody listens yet and nobody else ever will, as long as the socket is held: it is bound and does
+/// not listen.
+pub(super) fn absent() -> (TcpSocket, Arc<Endpoint>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    (socket, Arc::new(Endpoint { url, ..Endpoint::default() }))
+}
+
 /// A reply in the usual envelope.
 pub(super) fn data(data: &str) -> Answer {
     Answer::Reply(200, format!(r#"{{"success":true,"data":{data},"timestamp":"2026-01-01T00:00:00Z"}}"#))
@@ -61,14 +70,13 @@ pub(super) struct TestServer {
 
 impl TestServer {
     pub(super) async fn start(respond: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), respond).await
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), respond)
     }
 
-    pub(super) async fn start_at(
-        address: SocketAddr,
+    pub(super) fn start_on(
+        listener: TcpListener,
         respond: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (counter, count) = watch::channel(0);
@@ -83,12 +91,6 @@ impl TestServer {
     /// Everything asked so far.
     pub(super) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
-    }
-
-    /// Stops listening and waits until the port is free.
-    pub(super) async fn stop(mut self) {
-        self.serving.abort();
-        drop((&mut self.serving).await);
     }
 }
 
@@ -171,12 +173,12 @@ impl TestDm {
     }
 
     pub(super) async fn start(&self) -> TestServer {
-        self.start_at("127.0.0.1:0".parse().unwrap()).await
+        self.start_on(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    pub(super) async fn start_at(&self, address: SocketAddr) -> TestServer {
+    pub(super) fn start_on(&self, listener: TcpListener) -> TestServer {
         let dm = self.clone();
-        TestServer::start_at(address, move |asked| dm.respond(asked)).await
+        TestServer::start_on(listener, move |asked| dm.respond(asked))
     }
 
     fn respond(&self, asked: &Asked) -> Answer {

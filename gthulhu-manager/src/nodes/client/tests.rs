@@ -12,7 +12,7 @@ use gthulhu_lib::wire::IntentBody;
 use serde::Deserialize;
 
 use super::*;
-use crate::nodes::testdm::{Answer, Asked, TestServer, data, error, key};
+use crate::nodes::testdm::{Answer, Asked, TestServer, absent, data, error, key};
 
 fn client() -> DmClient {
     client_with(Tokens::minted(key(), "me"), ClientOptions::default())
@@ -142,8 +142,7 @@ async fn silence_and_absence_are_told_apart() {
     let hangs = TestServer::start(|_| Answer::Hang).await;
     let (kind, _) = failure(client.perform(&hangs.endpoint(), &Request::Compare).await);
     assert_eq!(kind, FailureKind::TimedOut);
-    let endpoint = hangs.endpoint();
-    hangs.stop().await;
+    let ((_socket, endpoint), client) = (absent(), self::client());
     let (kind, message) = failure(client.perform(&endpoint, &Request::Compare).await);
     assert_eq!((kind, message.as_str()), (FailureKind::Unreachable, "connection refused"));
     let nonsense = Endpoint { url: "ftp://example".into(), ..Endpoint::default() };

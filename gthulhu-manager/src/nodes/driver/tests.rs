@@ -14,10 +14,10 @@ use gthulhu_lib::wire::IntentBody;
 use super::*;
 use crate::nodes::Pair;
 use crate::nodes::client::Tokens;
-use crate::nodes::testdm::{TestDm, TestServer, key};
+use crate::nodes::testdm::{TestDm, TestServer, absent, key};
 
 /// Long enough that only a hang reaches it.
-const FOREVER: Duration = Duration::from_secs(30);
+const FOREVER: Duration = Duration::from_secs(120);
 
 /// Hands out epochs as a store would, after failing `failures` times; keeps every ack.
 #[derive(Default)]
@@ -132,13 +132,12 @@ async fn what_is_desired_is_pushed_shown_and_stored() {
 #[tokio::test]
 async fn a_dead_node_delays_nobody_and_is_right_once_it_is_back() {
     let (dead, alive) = (TestDm::default(), TestDm::default());
-    let dead_server = dead.start().await;
-    let address = dead_server.address;
-    let alive_server = alive.start().await;
+    let ((socket, dead_endpoint), alive_server) = (absent(), alive.start().await);
     // One call at a time: whatever holds the lane holds everything.
     let run = start(Options { concurrency: 1, ..Options::default() }, Store::default());
-    run.know(&[("dead", &dead_server), ("alive", &alive_server)]);
-    dead_server.stop().await;
+    run.nodes.endpoints(
+        [("dead".into(), dead_endpoint), ("alive".into(), alive_server.endpoint())].into_iter().collect(),
+    );
     run.nodes.desired(desire(&[("dead", "d"), ("alive", "a")]));
     run.until_holding("alive", "a").await;
     let status = run.until("dead", |status| status.reachable == Some(false)).await;
@@ -146,10 +145,31 @@ async fn a_dead_node_delays_nobody_and_is_right_once_it_is_back() {
     run.nodes.desired(desire(&[("dead", "d2"), ("alive", "a2")]));
     run.until_holding("alive", "a2").await;
 
-    let _back = dead.start_at(address).await;
+    let _back = dead.start_on(socket.listen(64).unwrap());
     let status = run.until_holding("dead", "d2").await;
     assert_eq!((status.reachable, status.error), (Some(true), None));
     assert_eq!(dead.held().set, *set("d2"));
+}
+
+/// Another process at the same address, which may hold anything: nobody waits for the next comparison.
+#[tokio::test]
+async fn another_decision_maker_in_the_same_place_is_compared_at_once() {
+    let dm = TestDm::default();
+    let server = dm.start().await;
+    let never = Duration::from_secs(24 * 3600);
+    let run = start(Options { compare_every: never, ..Options::default() }, Store::default());
+    let is = |instance: &str| {
+        let endpoint = Endpoint { instance: instance.into(), ..(*server.endpoint()).clone() };
+        run.nodes.endpoints([("n".into(), Arc::new(endpoint))].into_iter().collect());
+    };
+    is("one");
+    run.nodes.desired(desire(&[("n", "p")]));
+    run.until_holding("n", "p").await;
+    dm.held().set = IntentSet::default();
+    is("another");
+    let (mut asked, wanted) = (server.count.clone(), set("p"));
+    let restored = asked.wait_for(|_| dm.held().set == *wanted);
+    tokio::time::timeout(FOREVER, restored).await.expect("it is asked, and given what it lacks").unwrap();
 }
 
 #[tokio::test]
@@ -212,11 +232,10 @@ async fn a_node_that_is_not_listed_any_more_is_forgotten() {
 #[tokio::test]
 async fn processes_are_asked_for_by_node() {
     let dm = TestDm::default();
-    let server = dm.start().await;
+    let ((_socket, away), server) = (absent(), dm.start().await);
     let run = start(Options::default(), Store::default());
-    run.know(&[("n", &server)]);
+    run.nodes.endpoints([("n".into(), server.endpoint()), ("away".into(), away)].into_iter().collect());
     assert_eq!(run.nodes.pods_pids("n").await.unwrap().node_name, "test");
     assert_eq!(run.nodes.pods_pids("m").await, Err(AskError::UnknownNode("m".into())));
-    server.stop().await;
-    assert_eq!(run.nodes.pods_pids("n").await, Err(AskError::Unreachable("connection refused".into())));
+    assert_eq!(run.nodes.pods_pids("away").await, Err(AskError::Unreachable("connection refused".into())));
 }

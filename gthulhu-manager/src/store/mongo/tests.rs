@@ -91,7 +91,12 @@ impl MongoStore {
 
     /// Gives up on a commit sooner.
     fn hurry(&self) {
-        self.shared.writer.blocking_lock().hurry(Duration::from_millis(300));
+        self.give(Duration::from_millis(300));
+    }
+
+    /// Gives up on a commit after so long.
+    fn give(&self, patience: Duration) {
+        self.shared.writer.blocking_lock().hurry(patience);
     }
 
     /// As if the process were killed: nothing is given back.

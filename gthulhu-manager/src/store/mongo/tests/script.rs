@@ -107,7 +107,10 @@ impl Scripted {
             options: "directConnection=true".into(),
             ..Mongodb::default()
         };
-        MongoStore::open_with(&config, self.dir.path(), times, false).unwrap()
+        let store = MongoStore::open_with(&config, self.dir.path(), times, false).unwrap();
+        // What the script lets happen happens, however slow the machine is.
+        store.give(Duration::from_secs(60));
+        store
     }
 }
 
