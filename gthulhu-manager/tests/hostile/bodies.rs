@@ -187,11 +187,9 @@ async fn a_gibibyte_is_refused_before_it_is_there() {
     let text = "x".repeat(1 << 16);
     for (head, piece) in [(&declared, &text), (&chunked, &chunk), (&one_chunk, &text)] {
         // Several at once: their sum counts, too.
-        let pouring: Vec<_> = (0..4)
-            .map(|_| async { pour(manager.connect(head).await, piece.as_bytes(), GIBIBYTE).await })
-            .collect();
-        for pouring in pouring {
-            let (sent, reply) = in_time("a gibibyte", pouring).await;
+        let one = async || pour(manager.connect(head).await, piece.as_bytes(), GIBIBYTE).await;
+        let all = async { tokio::join!(one(), one(), one(), one()) };
+        for (sent, reply) in <[_; 4]>::from(in_time("gibibytes", all).await) {
             assert_eq!((reply.status, reply.header("connection")), (413, Some("close")), "{head:?}");
             assert!(sent < GIBIBYTE / 16, "the server went on reading: {sent} bytes");
         }

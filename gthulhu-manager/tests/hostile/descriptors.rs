@@ -16,6 +16,8 @@ const CALLERS: usize = 200;
 /// fast callers come again, and so with the machine.
 const MOST_OF_A_PROCESSOR: f64 = 0.5;
 const WINDOW: Duration = Duration::from_secs(3);
+/// How often the machine may be disturbed by something else: a loop that does not wait shows in every window.
+const WINDOWS: usize = 3;
 
 /// Holds connections without a word, and comes again whenever one is closed.
 async fn hoard(manager: &Manager, came_again: &Arc<AtomicUsize>) -> tokio::task::JoinSet<()> {
@@ -38,19 +40,21 @@ async fn starve(manager: &mut Manager, what: &str) {
     let came_again = Arc::default();
     let mut callers = hoard(manager, &came_again).await;
     in_time("an answer while starved", manager.client().get("/health")).await;
-    let (begun, used) = (Instant::now(), manager.processor());
+    let mut parts = Vec::new();
     came_again.store(0, Ordering::Relaxed);
-    tokio::time::sleep(WINDOW).await;
-    let part = (manager.processor() - used) / begun.elapsed().as_secs_f64();
+    while parts.len() < WINDOWS && parts.iter().all(|part| *part > MOST_OF_A_PROCESSOR) {
+        let (begun, used) = (Instant::now(), manager.processor());
+        tokio::time::sleep(WINDOW).await;
+        parts.push((manager.processor() - used) / begun.elapsed().as_secs_f64());
+    }
     let answered = Instant::now();
     assert_eq!(in_time("an answer while starved", manager.client().get("/health")).await.status, 200);
     println!(
-        "{what}: {:.1} % of a processor, {} connections closed and made again, an honest answer took {:?}",
-        part * 100.0,
+        "{what}: {parts:.3?} of a processor, {} connections closed and made again, an honest answer took {:?}",
         came_again.load(Ordering::Relaxed),
         answered.elapsed()
     );
-    assert!(part <= MOST_OF_A_PROCESSOR, "{what}: {part}");
+    assert!(parts.iter().any(|part| *part <= MOST_OF_A_PROCESSOR), "{what}: {parts:?}");
     callers.shutdown().await;
     until("the callers are gone", || manager.connections() == 0).await;
     for _ in 0..10 {
