@@ -4,6 +4,7 @@
 //! `GTHULHU_KILLS` sets how often.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -107,16 +108,20 @@ impl<'p> Run<'p> {
         let manager = self.place.start();
         assert_eq!(listed(&manager, &self.token), self.strategies, "the manager shows what the file has");
         let (acknowledged, heard) = mpsc::channel();
-        let (address, token, shared) = (manager.address(), &self.token, &self.shared);
+        let (address, token, shared, end) =
+            (manager.address(), &self.token, &self.shared, &AtomicBool::new(false));
         self.done = thread::scope(|scope| {
             let work = |writer| {
                 let acknowledged = acknowledged.clone();
-                scope.spawn(move || Writer::work(writer, address, token, shared, &acknowledged))
+                scope.spawn(move || Writer::work(writer, address, token, shared, &acknowledged, end))
             };
             let running: Vec<_> = self.writers.iter_mut().map(work).collect();
+            // When no writer is left, nothing comes any more: that fails instead of being waited for.
+            drop(acknowledged);
             for _ in 0..OPERATIONS + kill * 37 % 100 {
                 heard.recv().unwrap();
             }
+            end.store(true, Ordering::Relaxed);
             manager.kill();
             running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         });

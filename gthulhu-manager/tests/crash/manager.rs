@@ -115,7 +115,7 @@ impl Place {
         fs::write(self.dir.path().join("manager.toml"), config).unwrap();
     }
 
-    /// Kills a command once it has printed so many lines; whether it was still on its way.
+    /// Kills a command once it has printed so many lines; whether it had not ended by itself. Its work may be done anyway.
     pub(crate) fn interrupt(&self, words: &[&str], lines: usize) -> bool {
         let mut command = program(&[]);
         command.args(words).arg("--config").arg(self.dir.path().join("manager.toml"));

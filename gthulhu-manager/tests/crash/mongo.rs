@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -124,20 +125,24 @@ impl Run {
         &mut self,
         address: SocketAddr,
         round: u64,
-        end: impl FnOnce(&mut MongoServer),
+        kill: impl FnOnce(&mut MongoServer),
     ) -> Vec<Operation> {
         let (acknowledged, heard) = mpsc::channel();
-        let (token, shared, server) = (&self.token, &self.shared, &mut self.server);
+        let (token, shared, server, end) =
+            (&self.token, &self.shared, &mut self.server, &AtomicBool::new(false));
         thread::scope(|scope| {
             let work = |writer| {
                 let acknowledged = acknowledged.clone();
-                scope.spawn(move || Writer::work(writer, address, token, shared, &acknowledged))
+                scope.spawn(move || Writer::work(writer, address, token, shared, &acknowledged, end))
             };
             let running: Vec<_> = self.writers.iter_mut().map(work).collect();
+            // When no writer is left, nothing comes any more: that fails instead of being waited for.
+            drop(acknowledged);
             for _ in 0..OPERATIONS + round * 37 % 50 {
                 heard.recv().unwrap();
             }
-            end(server);
+            end.store(true, Ordering::Relaxed);
+            kill(server);
             running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         })
     }

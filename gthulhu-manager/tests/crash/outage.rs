@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
@@ -92,15 +93,18 @@ fn a_server_that_stops_in_a_write_holds_up_changes_and_pushes_and_nothing_else()
     node.is_called();
 
     let (acknowledged, heard) = mpsc::channel();
-    let mut writers: Vec<Writer> = (0..WRITERS).map(Writer::new).collect();
+    let (mut writers, end): (Vec<Writer>, _) =
+        ((0..WRITERS).map(Writer::new).collect(), &AtomicBool::new(false));
     let done: Vec<_> = thread::scope(|scope| {
         let work = |writer| {
             let (acknowledged, address, token, shared) =
                 (acknowledged.clone(), manager.address(), &token, &shared);
-            scope.spawn(move || Writer::work(writer, address, token, shared, &acknowledged))
+            scope.spawn(move || Writer::work(writer, address, token, shared, &acknowledged, end))
         };
         let running: Vec<_> = writers.iter_mut().map(work).collect();
+        drop(acknowledged);
         (0..OPERATIONS).for_each(|_| heard.recv().unwrap());
+        end.store(true, Ordering::Relaxed);
         server.pause();
         // Each goes on until it is refused.
         running.into_iter().map(|writer| writer.join().unwrap()).collect()
@@ -134,6 +138,8 @@ fn a_server_that_stops_in_a_write_holds_up_changes_and_pushes_and_nothing_else()
     server.go_on();
     until(&manager, "/readyz", |answer| answer.status == 200);
     node.is_called();
+    // The connection from before may have been idle for too long.
+    let mut wire = Wire::connect(manager.address(), &token).unwrap();
     create(&mut wire, "again").unwrap().unwrap();
     let listed = get(&mut wire, "/api/v1/strategies/self").data().to_string();
     for operation in done.iter().flatten().filter(|operation| operation.acknowledged && !operation.shared) {

@@ -2,6 +2,7 @@
 //! stops answering or its store is away.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
 use serde_json::{Value, json};
@@ -28,13 +29,15 @@ impl Writer {
         Self { name, sent: 0, seed: name as u64, own: Vec::new() }
     }
 
-    /// Works until the connection ends. Each acknowledged operation is also told to `acknowledged`.
+    /// Works until the connection ends, or a request is refused after the `end` has begun. Each acknowledged operation is
+    /// also told to `acknowledged`.
     pub(crate) fn work(
         &mut self,
         address: SocketAddr,
         token: &str,
         shared: &str,
         acknowledged: &Sender<()>,
+        end: &AtomicBool,
     ) -> Vec<Operation> {
         let mut done = Vec::new();
         // A manager that was killed before this writer came is a connection that ended at once.
@@ -55,9 +58,13 @@ impl Writer {
                 // Nobody counts any more once the kill is on its way.
                 let _ = acknowledged.send(());
             }
+            // A store that is away, or busy for once, refuses: what it was asked for may have been done or not, as without
+            // an answer. What is not known to be there is not touched again.
+            if refused {
+                self.own.retain(|own| Some(own) != operation.id.as_ref());
+            }
             done.push(operation);
-            // A store that is away refuses: what it was asked for may have been done or not, as without an answer.
-            if answer.is_err() || refused {
+            if answer.is_err() || refused && end.load(Ordering::Relaxed) {
                 return done;
             }
         }
