@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{PoisonError, RwLock};
 
 use gthulhu_local::error::LocalError;
 use gthulhu_local::kernel;
@@ -11,10 +12,17 @@ use gthulhu_local::pods::cgroup::Base;
 use gthulhu_local::pods::weights::{self, Weights};
 use gthulhu_local::pods::{Pod, PodSpec, ProcessSpec};
 
+/// Finding a place removes what a crashed run left: one test alone does that while there is something to remove.
+static SWEEP: RwLock<()> = RwLock::new(());
+
 /// A place for cgroups, or none with a line that says so.
 #[expect(clippy::print_stdout, reason = "the line is counted by whoever runs the tests")]
 fn base(test: &str) -> Option<Base> {
-    match Base::find() {
+    let found = {
+        let _not_now = SWEEP.read().unwrap_or_else(PoisonError::into_inner);
+        Base::find()
+    };
+    match found {
         Ok(base) => Some(base),
         Err(LocalError::Unsupported(why)) => {
             println!("SKIPPED {test}: {why}");
@@ -109,6 +117,7 @@ fn what_a_crashed_run_left_is_removed() {
     let Some(base) = base("what_a_crashed_run_left_is_removed") else { return };
     let dir = tempfile::tempdir().unwrap();
     let pod = start(&base, dir.path());
+    let sweep = SWEEP.write().unwrap_or_else(PoisonError::into_inner);
     // No process has this pid: the kernel's limit is far below.
     let left =
         pod.cgroup().with_file_name("kubepods-burstable-pod67746875_6c68_4000_8123_7fffffff0000.slice");
@@ -118,6 +127,7 @@ fn what_a_crashed_run_left_is_removed() {
     fs::write(scope.join("cgroup.procs"), stray.id().to_string()).unwrap();
 
     Base::find().unwrap();
+    drop(sweep);
     assert!(!left.exists());
     assert!(!stray.wait().unwrap().success(), "it was killed");
     assert!(pod.cgroup().exists(), "a live run's pod stays");

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use gthulhu_http::call::{Call, Head};
 use gthulhu_http::client::{Client, ClientOptions};
@@ -83,9 +84,11 @@ pub(crate) fn serve_live(live: Live, limits: Limits) -> (Arc<App>, TestServer) {
     (app, server)
 }
 
-/// A client of the cluster `main`.
+/// A client of the cluster `main`, with deadlines that no loaded machine meets.
 pub(crate) fn client(live: Live) -> Client {
-    Client::with_tls(ClientOptions::default(), ClientTls::new(live, "main", ""))
+    let long = Duration::from_secs(60);
+    let options = ClientOptions { connect: long, total: long, ..ClientOptions::default() };
+    Client::with_tls(options, ClientTls::new(live, "main", ""))
 }
 
 fn certified(paper: &Paper) -> Arc<SingleCertAndKey> {

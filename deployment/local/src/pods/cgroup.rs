@@ -15,7 +15,7 @@ use crate::kernel;
 
 const TREE: &str = "kubepods.slice/kubepods-burstable.slice";
 /// How long killed processes may take to disappear before their cgroup is left behind.
-const EMPTY_WITHIN: Duration = Duration::from_secs(5);
+const EMPTY_WITHIN: Duration = Duration::from_secs(60);
 
 /// A writable place in the v2 tree under which pods are made: its root, or the subtree delegated to this process.
 #[derive(Debug)]

@@ -52,6 +52,11 @@ impl Peer {
         self.0.write_all(bytes).await.unwrap();
     }
 
+    /// Waits until there is something to hear, and hears nothing of it.
+    pub(super) async fn is_spoken_to(&self) {
+        timeout(PATIENCE, self.0.readable()).await.unwrap().unwrap();
+    }
+
     pub(super) async fn hear(&mut self) -> Frame {
         let hear = async {
             let length = self.0.read_u32_le().await.unwrap();
