@@ -32,7 +32,7 @@ async fn pods_of_a_real_api_become_intents_that_reach_real_processes() {
     pods::only_pods_that_are_enrolled_are_decision_makers(&mut world).await;
     neighbours::nobodys_change_removes_anothers_rows(&mut world).await;
     pods::pods_are_replaced_rescheduled_deleted_and_end(&mut world).await;
-    pods::a_decision_maker_that_comes_back_is_compared_at_once(&mut world).await;
+    pods::a_decision_maker_that_comes_back_is_put_right(&mut world).await;
     faults::intents_outlive_the_api_server(&mut world).await;
     faults::intents_outlive_etcd(&mut world).await;
     pods::no_impostor_was_ever_spoken_to(&world);

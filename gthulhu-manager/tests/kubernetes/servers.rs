@@ -127,26 +127,18 @@ impl Servers {
     }
 
     async fn until_ready(&mut self) -> Result<(), LocalError> {
-        let mut last = String::new();
-        // A machine with much else to do takes longer than one look at it may.
-        for _ in 0..8 {
-            let ready = wait::until(async || {
-                self.etcd.check()?;
-                self.api.check()?;
-                // Its certificate is made by its first start.
-                let Ok(api) = self.admin().await else { return Ok(Err("no certificate".to_owned())) };
-                match api.try_get("/readyz").await {
-                    Ok((200, _)) => Ok(Ok(())),
-                    Ok((status, body)) => Ok(Err(format!("{status}: {body}"))),
-                    Err(error) => Ok(Err(error)),
-                }
-            });
-            match ready.await {
-                Err(LocalError::NotSeen(instead)) => last = instead,
-                other => return other,
+        wait::until(async || {
+            self.etcd.check()?;
+            self.api.check()?;
+            // Its certificate is made by its first start.
+            let Ok(api) = self.admin().await else { return Ok(Err("no certificate".to_owned())) };
+            match api.try_get("/readyz").await {
+                Ok((200, _)) => Ok(Ok(())),
+                Ok((status, body)) => Ok(Err(format!("kube-apiserver: {status}: {body}"))),
+                Err(error) => Ok(Err(format!("kube-apiserver: {error}"))),
             }
-        }
-        Err(LocalError::process("kube-apiserver", format!("not ready: {last}")))
+        })
+        .await
     }
 
     fn kubeconfig_of(&self, token: &str) -> String {

@@ -14,6 +14,7 @@ use gthulhu_local::background::{arguments, run_to_end};
 use gthulhu_local::daemon::Daemon;
 use gthulhu_local::error::LocalError;
 use gthulhu_local::http::Api;
+use gthulhu_local::ports::Port;
 use gthulhu_local::state::StateDir;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -40,6 +41,8 @@ pub(crate) struct Node {
 pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     manager: Daemon,
+    /// The manager's, as long as it runs.
+    _port: Port,
     user: TestClient,
     state: StateDir,
     slice: i64,
@@ -136,10 +139,8 @@ impl World {
             );
             nodes.push(node);
         }
-        // Held until the manager is about to take it.
-        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let host = held.local_addr().unwrap().to_string();
-        drop(held);
+        let port = Port::take()?;
+        let host = format!("127.0.0.1:{}", port.number());
         let config = format!(
             "[server]\nhost = \"{host}\"\n[state]\ndir = {}\n[cluster]\npods_dir = {}\n{listed}",
             json!(state.path().join("manager")),
@@ -150,7 +151,7 @@ impl World {
         let mut manager = Daemon::start(&state, "gthulhu-manager", &config, &url, &[])?;
         manager.ready(&Api::new(&url)).await?;
         let user = administrator(&url, &state).await;
-        Ok(Self { nodes, manager, user, state, slice: 0, strategy: None })
+        Ok(Self { nodes, manager, _port: port, user, state, slice: 0, strategy: None })
     }
 
     /// The directory of everything.

@@ -57,12 +57,11 @@ enum Said {
 impl Server {
     /// Listens; it holds these pods.
     pub(crate) async fn start(pods: &[Value]) -> Self {
-        Self::start_at("127.0.0.1:0", pods).await
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), pods)
     }
 
-    /// The same on a chosen address.
-    pub(crate) async fn start_at(address: &str, pods: &[Value]) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+    /// The same on a chosen socket.
+    pub(crate) fn start_on(listener: TcpListener, pods: &[Value]) -> Self {
         let address = listener.local_addr().unwrap().to_string();
         let script = Arc::new(Mutex::new(Script { pods: pods.to_vec(), version: 10, ..Script::default() }));
         let shared = Arc::clone(&script);
