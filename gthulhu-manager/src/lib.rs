@@ -21,6 +21,7 @@ pub mod keyring;
 pub mod metrics;
 pub mod nodes;
 pub mod pusher;
+mod quoted;
 mod roster;
 pub mod service;
 mod start;

@@ -143,7 +143,7 @@ pub(super) async fn cluster(config: &Config) -> Result<Arc<dyn Cluster>, Exit> {
         }
         ClusterChoice::Kubernetes(source, finder) => {
             let options = kubernetes::Options::default();
-            let own = source.check(&options).await;
+            let own = source.namespace().await;
             let own = own.map_err(|error| Exit::new(exit::CONFIG, format!("k8s: {error}")))?;
             let finder = finder.map(|finder| {
                 let namespace = if finder.namespace.is_empty() { own } else { finder.namespace };

@@ -172,6 +172,40 @@ impl Drop for Daemon {
     }
 }
 
+/// Whatever gives credentials for the Kubernetes API may be away at a start: after a power cut everything starts at once.
+#[test]
+fn a_start_does_not_wait_for_the_kubernetes_api_and_tells_no_secret_of_it() {
+    let base = TempDir::new().unwrap();
+    let (state, kubeconfig) = (base.path().join("state"), base.path().join("kubeconfig"));
+    init(&state);
+    let text = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+        clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\n\
+        contexts: [{name: c, context: {cluster: c, user: u}}]\n\
+        users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, \
+        args: ['-c', 'echo canary; echo canary >&2; exit 7']}}}]\n";
+    fs::write(&kubeconfig, text).unwrap();
+    let config = base.path().join("manager.toml");
+    let settings = format!(
+        "[state]\ndir = {}\n[server]\nhost = '127.0.0.1:0'\n[k8s]\nkube_config_path = {}\n",
+        json!(state),
+        json!(kubeconfig)
+    );
+    fs::write(&config, settings).unwrap();
+    let mut command = Command::new(MANAGER);
+    command.args(["serve", "--config"]).arg(&config).stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let wanted = ["the manager listens", "its exec plugin failed with exit status: 7"];
+    let mut said = String::new();
+    while !wanted.iter().all(|words| said.contains(words)) {
+        let Some(line) = lines.next() else { panic!("it ends: {said}") };
+        said += &line;
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    said.extend(lines);
+    assert!(child.wait().unwrap().success() && !said.contains("canary"), "{said}");
+}
+
 /// An address of this machine that is not its loopback; nothing is sent to find it.
 fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;

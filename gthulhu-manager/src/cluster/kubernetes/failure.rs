@@ -3,8 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-/// How much of the server's own words goes into our messages, in characters.
-const QUOTED_CHARS_MAX: usize = 200;
+use kube::client::AuthError;
 
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,23 +23,68 @@ impl Failure {
 }
 
 /// The error followed by its causes, each after `: `.
-pub(super) fn chain(error: &dyn Error) -> String {
+///
+/// If it is about credentials, a sentence of ours takes its place: the library would show the command that was to give
+/// them with its environment, and all that it wrote.
+pub(super) fn told(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(auth) = error.downcast_ref::<AuthError>() {
+            return about_credentials(auth);
+        }
+        let more = error.to_string();
         // Many errors already end with their cause.
         if !text.contains(&more) {
             text.push_str(": ");
             text.push_str(&more);
         }
-        cause = inner.source();
+        next = error.source();
     }
     text
 }
 
-/// A stranger's words on one line of bounded length.
-pub(super) fn quoted(text: &str) -> String {
-    let visible = |c: char| if c.is_control() { ' ' } else { c };
-    text.trim().chars().map(visible).take(QUOTED_CHARS_MAX).collect()
+fn about_credentials(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecStart(error) => format!("its exec plugin cannot be started: {error}"),
+        AuthError::AuthExecRun { out, .. } => format!("its exec plugin failed with {}", out.status),
+        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
+            "its exec plugin gives no credentials that can be read".to_owned()
+        }
+        AuthError::ReadTokenFile(error, path) => {
+            format!("token file {} cannot be read: {error}", path.display())
+        }
+        _ => "its credentials are of no use".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{ExitStatus, Output};
+
+    use super::*;
+
+    #[test]
+    fn errors_about_credentials_are_told_in_our_own_words_however_deep_they_are() {
+        let failed = || {
+            let out = Output {
+                status: ExitStatus::from_raw(7 << 8),
+                stdout: b"canary".to_vec(),
+                stderr: b"canary".to_vec(),
+            };
+            AuthError::AuthExecRun { cmd: "TOKEN=canary plugin".to_owned(), out: Box::new(out) }
+        };
+        let unknown = || AuthError::AuthExec("Executing plugin --token=canary failed".to_owned());
+        for error in [
+            kube::Error::Auth(failed()),
+            // Of a token that is renewed while a request is made.
+            kube::Error::Service(Box::new(failed())),
+        ] {
+            assert_eq!(told(&error), "its exec plugin failed with exit status: 7");
+        }
+        assert_eq!(told(&kube::Error::Auth(unknown())), "its credentials are of no use");
+        let other = kube::Error::ReadEvents(std::io::Error::other("no more"));
+        assert_eq!(told(&other), "Error reading events stream: no more");
+    }
 }

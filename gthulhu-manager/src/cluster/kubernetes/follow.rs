@@ -15,13 +15,15 @@ use kube::core::params::{ListParams, WatchParams};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
+use super::connect::Connector;
 use super::decision_makers::Finder;
-use super::failure::{Failure, quoted};
+use super::failure::Failure;
 use super::index::{Disorder, Listed};
 use super::lines::Lines;
 use super::read::{Event, Kind, Page, Status, version};
 use super::request::{open, piece, whole};
 use super::{Options, Shared, Source};
+use crate::quoted::quoted;
 
 /// A watch that ends sooner is not begun anew without a pause.
 const WATCH_LIVES: Duration = Duration::from_secs(1);
@@ -29,7 +31,7 @@ const WATCH_LIVES: Duration = Duration::from_secs(1);
 /// Follows one kind, with a connection of its own.
 pub(super) struct Follower {
     kind: Kind,
-    source: Source,
+    connector: Connector,
     options: Options,
     finder: Option<Arc<Finder>>,
     shared: Arc<Shared>,
@@ -54,7 +56,8 @@ impl Follower {
         finder: Option<Arc<Finder>>,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { kind, source, options, finder, shared, client: None, failures: 0 }
+        let connector = Connector::new(source);
+        Self { kind, connector, options, finder, shared, client: None, failures: 0 }
     }
 
     /// Follows for ever.
@@ -202,7 +205,7 @@ impl Follower {
         if let Some(client) = &self.client {
             return Ok(client.clone());
         }
-        let client = self.source.connect(&self.options).await;
+        let client = self.connector.connect(&self.options).await;
         let client = client.map_err(|error| Failure::new(error.to_string()))?;
         self.client = Some(client.clone());
         Ok(client)

@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 
-use super::failure::{Failure, chain, quoted};
+use super::failure::{Failure, told};
 use super::read::Status;
+use crate::quoted::quoted;
 
 /// The longest page of a list, in bytes.
 const PAGE_BYTES_MAX: usize = 128 << 20;
@@ -29,7 +30,7 @@ pub(super) async fn open(
     // The library writes an error line for each failure; the follower says once that something is wrong.
     let sent = client.send(request.map(Body::from)).with_subscriber(NoSubscriber::new());
     let answer = timeout(wait, sent).await.map_err(|_| silent(wait))?;
-    let answer = answer.map_err(|error| Failure::new(quoted(&chain(&error))))?;
+    let answer = answer.map_err(|error| Failure::new(quoted(&told(&error))))?;
     let (head, body) = answer.into_parts();
     if head.status == StatusCode::OK {
         return Ok(body);
@@ -55,7 +56,7 @@ pub(super) async fn piece(body: &mut Body, wait: Duration) -> Result<Option<Byte
     loop {
         let next = body.frame().with_subscriber(NoSubscriber::new());
         let Some(frame) = timeout(wait, next).await.map_err(|_| silent(wait))? else { return Ok(None) };
-        let frame = frame.map_err(|error| Failure::new(quoted(&chain(&error))))?;
+        let frame = frame.map_err(|error| Failure::new(quoted(&told(&error))))?;
         // Trailers say nothing that we need.
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));

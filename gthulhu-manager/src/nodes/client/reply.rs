@@ -7,9 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::nodes::Pair;
 use crate::nodes::machine::{DmState, Failure, FailureKind};
-
-/// How much of a dm's own words goes into our messages, in characters.
-const QUOTED_CHARS_MAX: usize = 200;
+use crate::quoted::quoted;
 
 #[derive(Deserialize)]
 struct Envelope<T> {
@@ -74,12 +72,6 @@ pub(super) fn refusal(status: u16, body: &[u8]) -> Failure {
 
 pub(super) fn bad(message: String) -> Failure {
     Failure { kind: FailureKind::BadAnswer, message }
-}
-
-/// A stranger's words on one line of bounded length.
-fn quoted(text: &str) -> String {
-    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(visible).take(QUOTED_CHARS_MAX).collect()
 }
 
 fn parse_hash(text: &str) -> Option<[u8; 32]> {
