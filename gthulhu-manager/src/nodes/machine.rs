@@ -53,6 +53,8 @@ pub struct Machine {
     floor: u64,
     lanes: Lanes,
     last_call: CallId,
+    /// When a node last made us ask for another epoch. It outlives the node, who may come back at once.
+    overtaken: BTreeMap<NodeName, Duration>,
     /// One entry per node that waits for a moment.
     alarms: BTreeSet<(Duration, NodeName)>,
     /// The moment last asked for.
@@ -73,6 +75,7 @@ impl Machine {
             nothing: Arc::new(IntentSet::default()),
             floor: 0,
             last_call: 0,
+            overtaken: BTreeMap::new(),
             alarms: BTreeSet::new(),
             wake_at: None,
             actions: Vec::new(),

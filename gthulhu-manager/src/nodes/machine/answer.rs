@@ -47,7 +47,6 @@ impl Machine {
         self.reached(name);
         let Some(node) = self.nodes.get_mut(name) else { return };
         node.accepted(pair, goal.digest, self.epochs.current());
-        node.overtaken_at = None;
         self.settled(name, now);
         self.note(Some(Note::Accepted { node: Arc::clone(name), pair: Some(pair), set: goal.set }));
     }
@@ -68,17 +67,17 @@ impl Machine {
         if let Verdict::Nonsense = self.epochs.judge(held) {
             return self.failed(name, bad_answer(format!("{error}, which makes no sense")), now);
         }
-        let Some(node) = self.nodes.get_mut(name) else { return };
         // A new epoch makes every node be pushed again: one node must not cause that over and over.
-        let again_at = node.overtaken_at.map(|at| at + self.options.compare_every);
-        if let Some(again_at) = again_at.filter(|at| *at > now) {
+        let pause = self.options.compare_every;
+        self.overtaken.retain(|_, at| *at + pause > now);
+        if let Some(again_at) = self.overtaken.get(name).map(|at| *at + pause) {
             self.failed(name, bad_answer(format!("{error}, again")), now);
             if let Some(node) = self.nodes.get_mut(name) {
                 node.not_before = again_at;
             }
             return;
         }
-        node.overtaken_at = Some(now);
+        self.overtaken.insert(Arc::clone(name), now);
         self.reached(name);
         self.note(Some(Note::Failed { node: Arc::clone(name), error }));
         let ask = self.epochs.ask(held.epoch, now);

@@ -48,8 +48,6 @@ pub(super) struct Node {
     pub(super) failures: u32,
     /// Whether the last call was answered; none before the first call ended.
     pub(super) reachable: Option<bool>,
-    /// When the node last made us ask for another epoch.
-    pub(super) overtaken_at: Option<Duration>,
     /// Nothing is sent before this moment: debounce or back-off.
     pub(super) not_before: Duration,
     /// When the next comparison of a node in agreement is due.
@@ -92,7 +90,6 @@ impl Node {
             suspect: false,
             failures: 0,
             reachable: None,
-            overtaken_at: None,
             not_before: Duration::ZERO,
             compare_at: Duration::ZERO,
             phase: Phase::Resting,

@@ -154,6 +154,27 @@ fn one_node_cannot_make_epochs_over_and_over() {
 }
 
 #[test]
+fn neither_going_away_nor_a_push_in_between_lets_a_node_make_epochs_sooner() {
+    let mut bench = Bench::settled(&[("a", ""), ("b", "")]);
+    bench.desired(&[("a", "p"), ("b", "p")]);
+    bench.pass_ms(10);
+    bench.answer("b", Outcome::Accepted);
+    assert_eq!(bench.answer("a", conflict((7, 1))).last().unwrap(), "need epoch above 7");
+    bench.epoch(8);
+    bench.answer("a", Outcome::Accepted);
+    bench.gone("a");
+    bench.up("a");
+    assert_eq!(bench.answer("a", holds("", Some((9, 1)))).last().unwrap(), "a: push (8, 2) [p]");
+    let again = "a: failed: refused (8, 2): it holds (9, 1), again";
+    assert_eq!(bench.answer("a", conflict((9, 1))), [again]);
+    // Another node has a brake of its own.
+    bench.answer("b", Outcome::Accepted);
+    bench.desired(&[("a", "p"), ("b", "q")]);
+    bench.pass_ms(10);
+    assert_eq!(bench.answer("b", conflict((11, 1))).last().unwrap(), "need epoch above 11");
+}
+
+#[test]
 fn a_conflict_that_makes_no_sense_concerns_its_node_only() {
     let nonsense = [None, Some((0, 0)), Some((1 << 53, 1)), Some((u64::MAX, u64::MAX))];
     for held in nonsense {
