@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cluster::{Cluster, ClusterView};
+use crate::cluster::{Cluster, DecisionMaker};
 use crate::nodes::{Endpoint, NodeName};
 
 /// Endpoints by the name of their node.
@@ -18,14 +18,19 @@ pub(crate) async fn run(
     tell: impl Fn(Endpoints),
 ) {
     let mut changed = cluster.changed();
-    let mut last = None;
+    let (mut known, mut last) = (None, None);
     loop {
         // Before the look: what changes from here on makes for another.
         changed.mark_unchanged();
-        let endpoints = together(&listed, scheme, &cluster.view());
-        if last.as_ref() != Some(&endpoints) {
-            tell(endpoints.clone());
-            last = Some(endpoints);
+        let found = Arc::clone(&cluster.view().decision_makers);
+        // Views share what did not change, and most changes are of pods.
+        if !known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &found)) {
+            let endpoints = together(&listed, scheme, &found);
+            if last.as_ref() != Some(&endpoints) {
+                tell(endpoints.clone());
+                last = Some(endpoints);
+            }
+            known = Some(found);
         }
         if changed.changed().await.is_err() {
             return;
@@ -34,9 +39,9 @@ pub(crate) async fn run(
 }
 
 /// Both, where a node that was named by hand is where the hand wrote.
-fn together(listed: &Endpoints, scheme: &str, view: &ClusterView) -> Endpoints {
+fn together(listed: &Endpoints, scheme: &str, found: &BTreeMap<String, DecisionMaker>) -> Endpoints {
     let mut all = Endpoints::new();
-    for (node, found) in view.decision_makers.iter() {
+    for (node, found) in found {
         let node: NodeName = node.as_str().into();
         let endpoint = Endpoint {
             url: format!("{scheme}://{}", found.address),
@@ -58,7 +63,7 @@ mod tests {
     use tokio::sync::{mpsc, watch};
 
     use super::*;
-    use crate::cluster::DecisionMaker;
+    use crate::cluster::ClusterView;
 
     fn view(makers: &[(&str, &str, &str)]) -> Arc<ClusterView> {
         let maker = |(node, address, uid): &(&str, &str, &str)| {
@@ -113,7 +118,7 @@ mod tests {
         let listed = listed
             .map(|(node, url)| (node.into(), Arc::new(Endpoint { url: url.into(), ..Endpoint::default() })));
         let listed = listed.into();
-        let all = together(&listed, "https", &view);
+        let all = together(&listed, "https", &view.decision_makers);
         let shown: Vec<_> =
             all.values().map(|at| format!("{} {} {}", at.url, at.node, at.instance)).collect();
         assert_eq!(shown, ["http://proxy:1  ", "https://[fd00::2]:8080 b u2", "http://c:1  "]);
