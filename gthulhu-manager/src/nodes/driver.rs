@@ -83,8 +83,8 @@ impl NodesHandle {
         self.inputs.desired.send_replace(sets);
     }
 
-    /// While it is paused no dm is spoken to: calls that are on their way are dropped, and afterwards every dm is compared
-    /// anew.
+    /// While it is paused no set is compared or pushed: such calls that are on their way are dropped, and afterwards every dm
+    /// is compared anew. Questions of people are asked all the same.
     pub fn pause(&self, paused: bool) {
         self.inputs.paused.send_if_modified(|before| std::mem::replace(before, paused) != paused);
     }
