@@ -32,11 +32,13 @@ pub struct ClusterView {
     /// Whether the source has fallen silent. The view is what it last said then: good for all that it shows, while
     /// what it does not show may exist by now.
     pub lost: bool,
+    /// The same of its nodes alone: there may be more of them by now.
+    pub nodes_lost: bool,
     /// What is wrong with the view, in one sentence. Always present while `complete` is false. On a complete view
     /// it names one part of the source, such as a file, that makes no sense: of that part, what is known from
     /// before is kept, and what is new is not seen.
     pub reason: Option<String>,
-    /// All namespaces, where the source knows of them apart from their pods.
+    /// All namespaces, where the source knows of them apart from their pods, and knows it now.
     pub namespaces: Option<Arc<BTreeSet<String>>>,
     /// The decision makers that the source knows of, by the name of their node.
     pub decision_makers: Arc<BTreeMap<String, DecisionMaker>>,

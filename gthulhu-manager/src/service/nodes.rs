@@ -33,7 +33,8 @@ impl Service {
     pub fn node(&self, _grant: &Granted<PodPidRead>, name: &str) -> Result<ClusterNode, ServiceError> {
         let view = self.cluster.view();
         let node = view.nodes.iter().find(|node| node.name == name);
-        let missing = || if view.is_all() { ServiceError::NoSuchNode } else { not_ready(&view) };
+        let all = view.is_all() && !view.nodes_lost;
+        let missing = || if all { ServiceError::NoSuchNode } else { not_ready(&view) };
         node.map(|node| self.judged(node)).ok_or_else(missing)
     }
 
@@ -51,8 +52,8 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use crate::domain::{Permission, Policy};
-    use crate::service::Page;
     use crate::service::testbed::{Bed, pods};
+    use crate::service::{Page, ServiceError};
 
     #[test]
     fn an_unknown_node_is_told_from_one_that_is_not_known_yet() {
@@ -66,6 +67,11 @@ mod tests {
         assert!(bed.service.node(&bed.admin(), "n2").is_ok());
         let error = bed.service.node(&bed.admin(), "n3").unwrap_err();
         assert_eq!(error.to_string(), "the view of the cluster is not complete: pods are being read");
+        // Pods are known and nodes are not.
+        bed.outside.pods(pods(), true);
+        bed.outside.lose_nodes();
+        assert!(bed.service.node(&bed.admin(), "n2").is_ok());
+        assert!(matches!(bed.service.node(&bed.admin(), "n3"), Err(ServiceError::ClusterNotReady(_))));
     }
 
     #[test]

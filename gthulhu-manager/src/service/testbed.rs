@@ -74,6 +74,12 @@ impl Outside {
             Arc::new(ClusterView { pods, nodes, complete, reason, ..ClusterView::default() });
     }
 
+    /// The cluster does not tell of nodes any more.
+    pub(super) fn lose_nodes(&self) {
+        let mut view = self.view.lock().unwrap();
+        *view = Arc::new(ClusterView { nodes_lost: true, ..(**view).clone() });
+    }
+
     pub(super) fn fail(&self, node: &str, error: &str) {
         self.errors.lock().unwrap().insert(node.into(), error.into());
     }

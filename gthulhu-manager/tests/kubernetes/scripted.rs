@@ -168,7 +168,8 @@ async fn events_that_cannot_be_read_cost_one_list_each() {
     let unknown = r#"{"type":"MOVED","object":{}}"#.to_owned() + "\n";
     let no_version =
         json!({"type": "ADDED", "object": {"metadata": {"uid": "x", "name": "x"}}}).to_string() + "\n";
-    for bad in [cut, unknown, no_version, "\u{0}\n".to_owned()] {
+    let no_key = json!({"type": "MODIFIED", "object": {"metadata": {"uid": [], "resourceVersion": "20"}}});
+    for bad in [cut, unknown, no_version, no_key.to_string() + "\n", "\u{0}\n".to_owned()] {
         let (server, cluster) = watching().await;
         server.say(&bad);
         goes_on(&server, &cluster, &["list", "watch 10", "list", "watch 10"]).await;

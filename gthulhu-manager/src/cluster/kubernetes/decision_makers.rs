@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use gthulhu_lib::derive::Pod;
 use gthulhu_lib::selector::Selector;
@@ -36,6 +37,7 @@ pub(super) struct Candidate {
     /// As the API writes it: the text of a later time is greater.
     created: String,
     address: SocketAddr,
+    ready: bool,
 }
 
 #[derive(Deserialize)]
@@ -97,7 +99,8 @@ struct Condition {
 }
 
 impl Finder {
-    /// What the pod offers as a decision maker, if it is one that can be spoken to: on a node, ready, not on its way out.
+    /// What the pod offers as a decision maker, if it is one that can be spoken to: on a node, with an address, not on its way
+    /// out.
     /// `raw` is the object that `pod` was read from.
     pub(super) fn judge(&self, pod: &Pod, raw: &str) -> Option<Candidate> {
         let labelled = self.labels.iter().all(|label| label.matches(&pod.labels));
@@ -108,16 +111,17 @@ impl Finder {
         let Object { metadata, spec, status } = serde_json::from_str(raw).ok()?;
         if spec.service_account_name.as_deref() != Some(self.service_account.as_str())
             || metadata.deletion_timestamp.is_some()
-            || !status.is_ready()
         {
             return None;
         }
+        let ready = status.is_ready();
         let host: IpAddr = status.pod_ip?.parse().ok()?;
         let address = SocketAddr::new(host, spec.api_port()?);
         Some(Candidate {
             node: node.clone(),
             created: metadata.creation_timestamp.unwrap_or_default(),
             address,
+            ready,
         })
     }
 }
@@ -142,14 +146,68 @@ impl Spec {
     }
 }
 
-/// The decision maker of each node: of several the newest, which is the one that replaces the others.
-pub(super) fn newest(candidates: &HashMap<String, Candidate>) -> BTreeMap<String, DecisionMaker> {
-    let mut best: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
-    for (uid, candidate) in candidates {
-        let age = (candidate.created.as_str(), uid.as_str());
-        best.entry(&candidate.node).and_modify(|known| *known = age.max(*known)).or_insert(age);
+/// All candidates, and which of them are the decision makers of their nodes.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    /// By the uids of their pods. Each was ready once.
+    candidates: HashMap<String, Candidate>,
+    /// The candidates are others than when they were chosen from.
+    stale: bool,
+    by_node: Arc<BTreeMap<String, DecisionMaker>>,
+}
+
+impl Chosen {
+    /// The decision makers by the names of their nodes.
+    pub(super) fn by_node(&self) -> Arc<BTreeMap<String, DecisionMaker>> {
+        Arc::clone(&self.by_node)
     }
-    let made = |(node, (_, uid)): (&str, (&str, &str))| {
+
+    /// What the pod with this uid offers now. One that is not ready yet is nobody: its address may answer to nothing. One
+    /// that was ready goes on being itself: whether it answers is seen by asking it, and it may be of use although its node's
+    /// scheduler is not.
+    pub(super) fn put(&mut self, uid: &str, candidate: Option<Candidate>) {
+        let known = self.candidates.get(uid);
+        let candidate = candidate.filter(|candidate| candidate.ready || known.is_some());
+        if known == candidate.as_ref() {
+            return;
+        }
+        match candidate {
+            Some(candidate) => drop(self.candidates.insert(uid.to_owned(), candidate)),
+            None => drop(self.candidates.remove(uid)),
+        }
+        self.stale = true;
+    }
+
+    /// Forgets all but those whose uids `stays` approves of.
+    pub(super) fn retain(&mut self, stays: impl Fn(&str) -> bool) {
+        let before = self.candidates.len();
+        self.candidates.retain(|uid, _| stays(uid));
+        self.stale |= self.candidates.len() != before;
+    }
+
+    /// Chooses anew, if there is anything to choose; looks at all candidates. Whether any node's is another now.
+    pub(super) fn choose(&mut self) -> bool {
+        if !std::mem::take(&mut self.stale) {
+            return false;
+        }
+        let best = best(&self.candidates);
+        let changed = *self.by_node != best;
+        if changed {
+            self.by_node = Arc::new(best);
+        }
+        changed
+    }
+}
+
+/// The decision maker of each node: of several one that is ready, and of those the newest, which is the one that replaces
+/// the others.
+fn best(candidates: &HashMap<String, Candidate>) -> BTreeMap<String, DecisionMaker> {
+    let mut best: BTreeMap<&str, (bool, &str, &str)> = BTreeMap::new();
+    for (uid, candidate) in candidates {
+        let rank = (candidate.ready, candidate.created.as_str(), uid.as_str());
+        best.entry(&candidate.node).and_modify(|known| *known = rank.max(*known)).or_insert(rank);
+    }
+    let made = |(node, (_, _, uid)): (&str, (bool, &str, &str))| {
         let decision_maker = DecisionMaker { address: candidates[uid].address, instance: uid.to_owned() };
         (node.to_owned(), decision_maker)
     };

@@ -20,7 +20,7 @@ use super::decision_makers::Finder;
 use super::failure::Failure;
 use super::index::{Disorder, Listed};
 use super::lines::Lines;
-use super::read::{Event, Kind, Page, Status, version};
+use super::read::{Event, Kind, Page, Status, Unclear, version};
 use super::request::{open, piece, whole};
 use super::{Options, Shared, Source};
 use crate::quoted::quoted;
@@ -183,22 +183,22 @@ impl Follower {
             other => return Err(format!("an event of the unknown type {}", quoted(other))),
         };
         let version = version(raw).ok_or("an event has no version")?;
-        let object = self.kind.read(raw, self.finder.as_deref());
-        let disorder = self.shared.change(|index| match object {
-            Ok(object) if deleted => {
-                index.gone(&object);
-                None
+        let (key, outcome) = match self.kind.read(raw, self.finder.as_deref()) {
+            Ok(object) => (object.key().to_owned(), Ok(object)),
+            Err(Unclear { key: Some(key), fault }) => (key, Err(fault)),
+            // Whatever this was about, all that is known may be wrong now.
+            Err(Unclear { key: None, fault }) => {
+                return Err(format!("an event is about nobody knows what: {}", quoted(&fault)));
             }
-            Ok(object) => index.put(object).err(),
-            Err(unclear) => {
-                index.unclear(self.kind, unclear, deleted);
-                None
-            }
+        };
+        let taken = self.shared.change(|index| match outcome {
+            // For an end the key is enough.
+            _ if deleted => Ok(index.gone(self.kind, &key)),
+            Ok(object) => index.put(object),
+            Err(fault) => Ok(index.unclear(self.kind, key, fault)),
         });
-        match disorder {
-            None => Ok(Some(version)),
-            Some(Disorder(what)) => Err(format!("events come out of order: {what}")),
-        }
+        taken.map_err(|Disorder(what)| format!("events come out of order: {what}"))?;
+        Ok(Some(version))
     }
 
     async fn client(&mut self) -> Result<Client, Failure> {

@@ -5,20 +5,21 @@ use std::sync::Arc;
 
 use gthulhu_lib::derive::Pod;
 
-use super::decision_makers::{Candidate, newest};
+use super::decision_makers::Chosen;
 use super::read::{Kind, Object, Unclear};
 use super::table::Table;
-use crate::cluster::{ClusterNode, ClusterView, DecisionMaker, NodeHealth};
+use crate::cluster::{ClusterNode, ClusterView, NodeHealth};
 
 /// So many pods that are gone are remembered, each until the next list.
 const GONE_MAX: usize = 4096;
+/// Of so many objects of a kind it is known that they make no sense.
+const UNCLEAR_MAX: usize = 64;
 
 /// The known objects of all kinds.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pods: Table,
-    candidates: HashMap<String, Candidate>,
-    decision_makers: Arc<BTreeMap<String, DecisionMaker>>,
+    decision_makers: Chosen,
     nodes: BTreeMap<String, NodeHealth>,
     namespaces: Arc<BTreeSet<String>>,
     /// Uids of pods that were deleted since the last list.
@@ -34,8 +35,8 @@ struct Standing {
     read: bool,
     /// Why the API cannot be followed, while it cannot.
     fault: Option<String>,
-    /// An object that makes no sense, by its key, and why.
-    unclear: Option<(String, String)>,
+    /// Why objects make no sense, by their keys. One without a key is under none, until the next list.
+    unclear: BTreeMap<String, String>,
 }
 
 /// All objects of a kind, on their way into the index.
@@ -67,8 +68,7 @@ impl Index {
             Kind::Pods => {
                 self.gone.clear();
                 self.changed |= self.pods.retain(|uid| keys.contains(uid));
-                self.candidates.retain(|uid, _| keys.contains(uid));
-                self.find_decision_makers();
+                self.decision_makers.retain(|uid| keys.contains(uid));
             }
             Kind::Nodes => self.nodes.retain(|name, _| keys.contains(name)),
             Kind::Namespaces => Arc::make_mut(&mut self.namespaces).retain(|name| keys.contains(name)),
@@ -76,9 +76,10 @@ impl Index {
         for object in objects {
             self.accept(object);
         }
-        let first = unclear.into_iter().next();
+        self.changed |= self.decision_makers.choose();
         let standing = self.standing.entry(kind).or_default();
-        standing.unclear = first.map(|unclear| (unclear.key.unwrap_or_default(), unclear.fault));
+        let unclear = unclear.into_iter().take(UNCLEAR_MAX);
+        standing.unclear = unclear.map(|unclear| (unclear.key.unwrap_or_default(), unclear.fault)).collect();
         standing.read = true;
         self.changed = true;
     }
@@ -88,25 +89,25 @@ impl Index {
         if let Object::Pod(pod, _) = &object {
             self.check_order(pod)?;
         }
-        self.clear(&object);
+        self.clear(object.kind(), object.key());
         self.accept(object);
+        self.changed |= self.decision_makers.choose();
         Ok(())
     }
 
     /// The object is not there any more.
-    pub(super) fn gone(&mut self, object: &Object) {
-        self.clear(object);
-        self.forget(object.kind(), object.key());
+    pub(super) fn gone(&mut self, kind: Kind, key: &str) {
+        self.clear(kind, key);
+        self.forget(kind, key);
+        self.changed |= self.decision_makers.choose();
     }
 
-    /// Something happened to an object of this kind that makes no sense. If it was deleted, its key is enough.
-    pub(super) fn unclear(&mut self, kind: Kind, Unclear { key, fault }: Unclear, deleted: bool) {
-        match key {
-            Some(key) if deleted => self.forget(kind, &key),
-            key => {
-                self.standing.entry(kind).or_default().unclear = Some((key.unwrap_or_default(), fault));
-                self.changed = true;
-            }
+    /// Something happened to the object with this key that makes no sense.
+    pub(super) fn unclear(&mut self, kind: Kind, key: String, fault: String) {
+        let unclear = &mut self.standing.entry(kind).or_default().unclear;
+        if unclear.len() < UNCLEAR_MAX || unclear.contains_key(&key) {
+            self.changed |= unclear.get(&key) != Some(&fault);
+            unclear.insert(key, fault);
         }
     }
 
@@ -136,17 +137,18 @@ impl Index {
         // The other kinds are waited for, but without them intents are what they are.
         let settled = |kind| standing(kind).is_some_and(|other| other.read || other.fault.is_some());
         let complete = pods_read && settled(Kind::Nodes) && settled(Kind::Namespaces);
-        let silent = standing(Kind::Pods).is_some_and(|pods| pods.fault.is_some());
+        let silent = |kind| standing(kind).is_some_and(|standing| standing.fault.is_some());
         ClusterView {
             pods: self.pods.pods().clone(),
             nodes: self.nodes(),
             complete,
-            lost: pods_read && silent,
+            lost: pods_read && silent(Kind::Pods),
+            nodes_lost: silent(Kind::Nodes),
             reason: self.reason(complete),
             namespaces: standing(Kind::Namespaces)
-                .is_some_and(|namespaces| namespaces.read)
+                .is_some_and(|namespaces| namespaces.read && namespaces.fault.is_none())
                 .then(|| Arc::clone(&self.namespaces)),
-            decision_makers: Arc::clone(&self.decision_makers),
+            decision_makers: self.decision_makers.by_node(),
         }
     }
 
@@ -161,7 +163,7 @@ impl Index {
             return Some("the Kubernetes API is being read".to_owned());
         }
         let unclear = |(name, standing): &(_, Option<&Standing>)| {
-            let (key, fault) = standing.as_ref()?.unclear.as_ref()?;
+            let (key, fault) = standing.as_ref()?.unclear.first_key_value()?;
             Some(format!("of {name}, {key} makes no sense: {fault}"))
         };
         standings.iter().find_map(unclear)
@@ -196,7 +198,7 @@ impl Index {
     fn accept(&mut self, object: Object) {
         self.changed |= match object {
             Object::Pod(pod, candidate) => {
-                self.set_candidate(&pod.uid, candidate);
+                self.decision_makers.put(&pod.uid, candidate);
                 self.pods.put(pod)
             }
             Object::Node(ClusterNode { name, status }) => self.nodes.insert(name, status) != Some(status),
@@ -213,7 +215,7 @@ impl Index {
                     self.gone.pop_front();
                 }
                 self.gone.push_back(key.to_owned());
-                self.set_candidate(key, None);
+                self.decision_makers.put(key, None);
                 self.pods.remove(key)
             }
             Kind::Nodes => self.nodes.remove(key).is_some(),
@@ -224,28 +226,8 @@ impl Index {
     }
 
     /// The object makes sense, or is gone: nothing is unclear about it any more.
-    fn clear(&mut self, object: &Object) {
-        let standing = self.standing.entry(object.kind()).or_default();
-        self.changed |= standing.unclear.take_if(|(key, _)| key == object.key()).is_some();
-    }
-
-    fn set_candidate(&mut self, uid: &str, candidate: Option<Candidate>) {
-        if self.candidates.get(uid) == candidate.as_ref() {
-            return;
-        }
-        match candidate {
-            Some(candidate) => drop(self.candidates.insert(uid.to_owned(), candidate)),
-            None => drop(self.candidates.remove(uid)),
-        }
-        self.find_decision_makers();
-    }
-
-    fn find_decision_makers(&mut self) {
-        let found = newest(&self.candidates);
-        if *self.decision_makers != found {
-            self.decision_makers = Arc::new(found);
-            self.changed = true;
-        }
+    fn clear(&mut self, kind: Kind, key: &str) {
+        self.changed |= self.standing.entry(kind).or_default().unclear.remove(key).is_some();
     }
 }
 

@@ -63,14 +63,27 @@ fn a_pod_that_cannot_be_spoken_to_is_left_out() {
         ("/status/podIP", Value::Null),
         ("/status/podIP", json!("name.example")),
         ("/status/phase", json!("Failed")),
-        ("/status/conditions", json!([{"type": "Ready", "status": "False"}])),
-        ("/status/conditions", json!([{"type": "Initialized", "status": "True"}])),
-        ("/status/conditions", Value::Null),
         ("/metadata/deletionTimestamp", json!("2026-03-01T11:00:00Z")),
         ("/spec/containers", json!([{"name": "dm"}])),
         ("/spec/containers", json!("none")),
     ] {
         assert_eq!(judged(&with(path, value.clone())), None, "{path} {value}");
+    }
+}
+
+#[test]
+fn ready_is_who_says_so() {
+    for (conditions, ready) in [
+        (json!([{"type": "Initialized", "status": "True"}, {"type": "Ready", "status": "True"}]), true),
+        (json!([{"type": "Ready", "status": "False"}]), false),
+        (json!([{"type": "Initialized", "status": "True"}]), false),
+        (Value::Null, false),
+    ] {
+        let raw = with("/status/conditions", conditions.clone()).to_string();
+        let Ok(Object::Pod(_, Some(candidate))) = Kind::Pods.read(&raw, Some(&finder())) else {
+            panic!("a candidate: {raw}")
+        };
+        assert_eq!(candidate.ready, ready, "{conditions}");
     }
 }
 
@@ -90,18 +103,48 @@ fn the_port_is_found_by_name_and_else_it_is_the_first_that_may_be_it() {
     assert_eq!(judged(&with("/status/podIP", json!("fd00::1"))).as_deref(), Some("n1 [fd00::1]:8080"));
 }
 
+fn candidate(node: &str, created: &str, ready: bool) -> Candidate {
+    Candidate { node: node.into(), created: created.into(), address: ([10, 0, 0, 1], 1).into(), ready }
+}
+
+/// Who is chosen now, `NODE UID` each.
+fn chosen(of: &mut Chosen) -> Vec<String> {
+    of.choose();
+    of.by_node().iter().map(|(node, found)| format!("{node} {}", found.instance)).collect()
+}
+
 #[test]
 fn of_several_on_a_node_the_newest_is_taken() {
-    let candidate = |node: &str, created: &str, port: u16| Candidate {
-        node: node.into(),
-        created: created.into(),
-        address: ([10, 0, 0, 1], port).into(),
-    };
-    let candidates = HashMap::from([
-        ("old".to_owned(), candidate("n1", "2026-03-01T09:59:59Z", 1)),
-        ("new".to_owned(), candidate("n1", "2026-03-01T10:00:00Z", 2)),
-        ("only".to_owned(), candidate("n2", "2020-01-01T00:00:00Z", 3)),
-    ]);
-    let found: Vec<_> = newest(&candidates).into_iter().map(|(node, found)| (node, found.instance)).collect();
-    assert_eq!(found, [("n1".to_owned(), "new".to_owned()), ("n2".to_owned(), "only".to_owned())]);
+    let mut of = Chosen::default();
+    of.put("old", Some(candidate("n1", "2026-03-01T09:59:59Z", true)));
+    of.put("new", Some(candidate("n1", "2026-03-01T10:00:00Z", true)));
+    of.put("only", Some(candidate("n2", "2020-01-01T00:00:00Z", true)));
+    assert_eq!(chosen(&mut of), ["n1 new", "n2 only"]);
+    of.retain(|uid| uid != "new");
+    assert_eq!(chosen(&mut of), ["n1 old", "n2 only"]);
+    assert!(!of.choose(), "nothing has changed");
+}
+
+#[test]
+fn one_that_was_ready_stays_until_another_one_is() {
+    let mut of = Chosen::default();
+    let old = |ready| Some(candidate("n1", "2026-03-01T10:00:00Z", ready));
+    let new = |ready| Some(candidate("n1", "2026-03-01T11:00:00Z", ready));
+    of.put("old", old(false));
+    assert_eq!(chosen(&mut of), [""; 0], "not ready yet");
+    of.put("old", old(true));
+    assert_eq!(chosen(&mut of), ["n1 old"]);
+    // Its node's scheduler is restarted.
+    of.put("old", old(false));
+    of.put("new", new(false));
+    assert_eq!(chosen(&mut of), ["n1 old"]);
+    of.put("new", new(true));
+    assert_eq!(chosen(&mut of), ["n1 new"]);
+    of.put("old", old(true));
+    of.put("new", new(false));
+    assert_eq!(chosen(&mut of), ["n1 old"]);
+    of.put("old", None);
+    assert_eq!(chosen(&mut of), ["n1 new"]);
+    of.put("new", None);
+    assert_eq!(chosen(&mut of), [""; 0]);
 }

@@ -101,9 +101,9 @@ fn repeated_events_change_nothing() {
     index.take_changed();
     assert_eq!(index.put(object(on("n1", "a"))), Ok(()));
     assert!(!index.take_changed());
-    index.gone(&object(on("n1", "a")));
+    index.gone(Kind::Pods, "a");
     assert!(index.take_changed());
-    index.gone(&object(on("n1", "a")));
+    index.gone(Kind::Pods, "a");
     assert!(!index.take_changed());
     assert!(uids(&index).is_empty());
 }
@@ -111,7 +111,7 @@ fn repeated_events_change_nothing() {
 #[test]
 fn what_can_never_happen_is_disorder_and_is_not_believed() {
     let mut index = index(vec![on("n1", "a"), ended("b"), pod("c")]);
-    index.gone(&object(pod("c")));
+    index.gone(Kind::Pods, "c");
     for wrong in [on("n2", "a"), pod("a"), on("n1", "b"), pod("c")] {
         let told = format!("{wrong:?}");
         assert!(index.put(object(wrong)).is_err(), "{told}");
@@ -130,14 +130,14 @@ fn a_pod_of_the_same_name_is_another_pod() {
     let mut index = index(vec![on("n1", "a")]);
     let successor = Pod { name: "pod-a".into(), ..on("n2", "b") };
     assert_eq!(index.put(object(successor)), Ok(()));
-    index.gone(&object(on("n1", "a")));
+    index.gone(Kind::Pods, "a");
     assert_eq!(uids(&index), ["b"]);
 }
 
 #[test]
 fn of_an_object_that_makes_no_sense_what_was_known_stays() {
     let mut index = index(vec![on("n1", "a"), on("n1", "b")]);
-    index.unclear(Kind::Pods, unclear("a"), false);
+    index.unclear(Kind::Pods, "a".into(), "no name".into());
     assert_eq!(uids(&index), ["a", "b"]);
     assert_eq!(index.view().reason.as_deref(), Some("of pods, a makes no sense: no name"));
     assert!(index.view().is_all());
@@ -146,6 +146,39 @@ fn of_an_object_that_makes_no_sense_what_was_known_stays() {
     assert!(index.view().reason.is_some());
     assert_eq!(index.put(object(on("n1", "a"))), Ok(()));
     assert_eq!(index.view().reason, None);
-    index.unclear(Kind::Pods, unclear("c"), true);
-    assert_eq!(uids(&index), ["a"], "for an end the key is enough");
+}
+
+#[test]
+fn each_object_that_makes_no_sense_is_named_until_it_does() {
+    let mut index = index(vec![on("n1", "a"), on("n1", "b")]);
+    let reason = |index: &Index| index.view().reason.unwrap_or_default();
+    for uid in ["a", "b"] {
+        index.unclear(Kind::Pods, uid.into(), "no name".into());
+    }
+    assert_eq!(index.put(object(on("n1", "b"))), Ok(()));
+    assert!(reason(&index).contains("a makes no sense"), "{}", reason(&index));
+    index.gone(Kind::Pods, "a");
+    assert_eq!(reason(&index), "");
+    // However many they are, no more than so many are kept.
+    for uid in 0..2 * UNCLEAR_MAX {
+        index.unclear(Kind::Pods, uid.to_string(), "no name".into());
+    }
+    assert_eq!(index.standing[&Kind::Pods].unclear.len(), UNCLEAR_MAX);
+    index.listed(Kind::Pods, listed(vec![]));
+    assert_eq!(reason(&index), "");
+}
+
+#[test]
+fn what_was_read_of_other_kinds_counts_only_while_they_are_followed() {
+    let mut index = index(vec![]);
+    let shop = Listed { objects: vec![Object::Namespace("shop".into())], ..Listed::default() };
+    index.listed(Kind::Namespaces, shop);
+    assert!(index.view().namespaces.is_some() && !index.view().nodes_lost);
+    index.failed(Kind::Namespaces, "connection refused");
+    index.failed(Kind::Nodes, "connection refused");
+    let view = index.view();
+    assert!(view.is_all() && view.namespaces.is_none() && view.nodes_lost);
+    index.touched(Kind::Namespaces);
+    index.touched(Kind::Nodes);
+    assert!(index.view().namespaces.is_some() && !index.view().nodes_lost);
 }
