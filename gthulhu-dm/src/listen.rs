@@ -83,11 +83,8 @@ impl Listening {
 }
 
 fn tls(mtls: &Mtls, metrics: &Metrics) -> Result<(ServerTls, Following), Exit> {
-    let live = Live::load(mtls.source())?;
+    let (live, following) = Live::followed(mtls.source(), FollowOptions::default())?;
     metrics.add(live.collectors()).map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
-    let following = live
-        .follow(FollowOptions::default())
-        .map_err(|error| Exit::new(exit::OS_ERROR, format!("cannot follow the certificates: {error}")))?;
     let callers = Callers::Manager { cluster: mtls.cluster.clone() };
     Ok((ServerTls::new(live, callers), following))
 }

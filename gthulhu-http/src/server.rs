@@ -70,19 +70,7 @@ pub async fn serve<A: Send + Sync + 'static>(
     serve_with(listener, None, app, router, limits, shutdown).await;
 }
 
-/// As [`serve`], over TLS. The handshake counts as the time for the first byte.
-pub async fn serve_tls<A: Send + Sync + 'static>(
-    listener: TcpListener,
-    tls: ServerTls,
-    app: Arc<A>,
-    router: Router<A>,
-    limits: Limits,
-    shutdown: Shutdown,
-) {
-    serve_with(listener, Some(tls), app, router, limits, shutdown).await;
-}
-
-/// As [`serve`], or as [`serve_tls`] if `tls` is some.
+/// As [`serve`], over TLS if `tls` is some. The handshake counts as the time for the first byte.
 pub async fn serve_with<A: Send + Sync + 'static>(
     listener: TcpListener,
     tls: Option<ServerTls>,

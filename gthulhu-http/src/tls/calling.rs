@@ -31,7 +31,6 @@ use super::room::{Place, Room, Rooms};
 use super::target::Target;
 use super::transport::Transport;
 use super::{HTTP_1_1, provider};
-use crate::certs::Seen;
 use crate::time::unix_now;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -46,7 +45,8 @@ pub struct ClientTls {
     rooms: Arc<Rooms>,
 }
 
-/// Ends the use of connections to peers whose certificate is over, as they will not be looked at again.
+/// Ends the use of connections to peers whose certificate, or one that it depends on, is over, as they will not be looked at
+/// again.
 #[derive(Debug)]
 struct Renewal {
     /// When the first certificate of a peer that was seen ends, Unix seconds.
@@ -180,7 +180,7 @@ impl ServerCertVerifier for Guard {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.credentials.authorities.vouch(end, between, now, KeyUsage::server_auth())?;
+        let until = self.credentials.authorities.vouch(end, between, now, KeyUsage::server_auth())?;
         let other = |error| CertificateError::Other(OtherError(error));
         let identified = match &self.node {
             Some(node) => {
@@ -192,8 +192,7 @@ impl ServerCertVerifier for Guard {
             let parsed = EndEntityCert::try_from(end).map_err(|error| other(Arc::new(error)))?;
             parsed.verify_is_valid_for_subject_name(name).map_err(|error| other(Arc::new(error)))?;
         }
-        let seen = Seen::from_der(end).map_err(|error| other(Arc::new(error)))?;
-        self.renewal.saw(seen.not_after);
+        self.renewal.saw(until);
         Ok(ServerCertVerified::assertion())
     }
 

@@ -105,6 +105,18 @@ impl Credentials {
             generation: 0,
         })
     }
+
+    /// What they lack now that `other` has, if anything.
+    pub(super) fn worse_than(&self, other: &Credentials, now: i64) -> Option<&'static str> {
+        if self.not_after <= now && now < other.not_after {
+            return Some("has a certificate that is over");
+        }
+        if now < self.not_before && other.not_before <= now {
+            return Some("has a certificate that is not valid yet");
+        }
+        let trusts = |credentials: &Credentials| credentials.authorities.any_is_valid(now);
+        (!trusts(self) && trusts(other)).then_some("has no authority that is valid now")
+    }
 }
 
 /// At least one certificate.

@@ -1,7 +1,7 @@
 //! When certificates end: shown as a metric, and said in the log while there is time to do something about it.
 
 use prometheus::core::Collector;
-use prometheus::{Error, IntCounterVec, IntGaugeVec, Opts};
+use prometheus::{Error, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use super::credentials::Credentials;
 use crate::time::rfc3339;
@@ -10,6 +10,7 @@ use crate::time::rfc3339;
 pub(super) struct Series {
     ends: IntGaugeVec,
     reads: IntCounterVec,
+    usable: IntGauge,
 }
 
 impl Series {
@@ -25,10 +26,14 @@ impl Series {
         );
         let reads =
             opts("gthulhu_tls_reloads_total", "Certificates that were read again, by what became of them");
+        let usable =
+            opts("gthulhu_tls_files_usable", "1; 0 while certificates as they are now cannot be used");
         let series = Series {
             ends: IntGaugeVec::new(ends, &["certificate"])?,
             reads: IntCounterVec::new(reads, &["outcome"])?,
+            usable: IntGauge::with_opts(usable)?,
         };
+        series.usable.set(1);
         for outcome in ["taken", "refused"] {
             series.reads.with_label_values(&[outcome]);
         }
@@ -36,7 +41,7 @@ impl Series {
     }
 
     pub(super) fn collectors(&self) -> Vec<Box<dyn Collector>> {
-        vec![Box::new(self.ends.clone()), Box::new(self.reads.clone())]
+        vec![Box::new(self.ends.clone()), Box::new(self.reads.clone()), Box::new(self.usable.clone())]
     }
 
     pub(super) fn show(&self, credentials: &Credentials) {
@@ -52,6 +57,11 @@ impl Series {
 
     pub(super) fn refused(&self) {
         self.reads.with_label_values(&["refused"]).inc();
+    }
+
+    /// Whether what was read last can be used, or is used already.
+    pub(super) fn usable(&self, usable: bool) {
+        self.usable.set(i64::from(usable));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Credentials that are kept up to date: read again whenever their files change, and never worse than they were.
 //!
 //! What is read is taken as a whole or not at all. Half a file, a key of another certificate, an authority that is none, or a
-//! certificate that is over while ours is not: each leaves the last good set in use, with one line in the log.
+//! certificate that is over or not valid yet while ours is good: each leaves the last good set in use, with one line in the log.
 
 use std::fmt;
 use std::io;
@@ -16,6 +16,7 @@ use super::credentials::Credentials;
 use super::expiry::{Expiry, Series};
 use super::files::Watch;
 use super::source::Source;
+use crate::exit::{self, Exit};
 use crate::settings::Finding;
 use crate::time::unix_now;
 
@@ -74,6 +75,15 @@ impl Live {
         Ok(live)
     }
 
+    /// [Loads](Live::load) the source and [follows](Live::follow) it: the usual way, whose end is that of the process.
+    pub fn followed(source: Source, options: FollowOptions) -> Result<(Live, Following), Exit> {
+        let live = Live::load(source)?;
+        let following = live
+            .follow(options)
+            .map_err(|error| Exit::new(exit::OS_ERROR, format!("cannot follow the certificates: {error}")))?;
+        Ok((live, following))
+    }
+
     /// Follows the files on a thread of its own, and warns before a certificate is over. Fails when the system has no thread.
     pub fn follow(&self, options: FollowOptions) -> io::Result<Following> {
         // One pending wake says all there is to say, however many changes it stands for.
@@ -91,11 +101,6 @@ impl Live {
         self.0.series.collectors()
     }
 
-    /// Whether what was read last could be used.
-    pub fn is_settled(&self) -> bool {
-        !self.0.refused.load(Ordering::Relaxed)
-    }
-
     pub(super) fn current(&self) -> Arc<Credentials> {
         Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -107,10 +112,9 @@ impl Live {
         if *known == mark {
             return Ok(false);
         }
-        let now = unix_now();
         let current = self.current();
-        if credentials.not_after <= now && now < current.not_after {
-            return Err(Finding::wrong(self.0.source.section, "has a certificate that is over"));
+        if let Some(worse) = credentials.worse_than(&current, unix_now()) {
+            return Err(Finding::wrong(self.0.source.section, worse));
         }
         credentials.generation = current.generation + 1;
         *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials);
@@ -121,6 +125,7 @@ impl Live {
     /// What came of looking.
     fn looked(&self, outcome: Result<bool, Finding>) {
         let section = self.0.source.section;
+        self.0.series.usable(outcome.is_ok());
         match outcome {
             Ok(true) => {
                 self.0.series.taken();

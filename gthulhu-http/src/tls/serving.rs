@@ -55,7 +55,7 @@ type Made = (u64, Arc<ServerConfig>);
 pub(crate) struct Caller {
     pub(crate) identity: Arc<Identity>,
     chain: Vec<CertificateDer<'static>>,
-    /// Which credentials judged him, and when his certificate is over.
+    /// Which credentials judged him, and when the first certificate of his chain or its authority is over.
     settled: Mutex<(u64, i64)>,
 }
 
@@ -98,7 +98,7 @@ impl ServerTls {
         }
     }
 
-    /// Whether he may still call. Judged again when his certificate is over or ours are others, and not for each request.
+    /// Whether he may still call. Judged again when a certificate of his chain is over or ours are others, and not for each request.
     pub(crate) fn still_lets_in(&self, caller: &Caller) -> Result<(), rustls::Error> {
         let credentials = self.live.current();
         let mut settled = caller.settled.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,17 +106,17 @@ impl ServerTls {
         if generation == credentials.generation && unix_now() < until {
             return Ok(());
         }
-        self.callers.judge(&credentials, &caller.chain, UnixTime::now())?;
-        settled.0 = credentials.generation;
+        let until = self.callers.judge(&credentials, &caller.chain, UnixTime::now())?;
+        *settled = (credentials.generation, until);
         Ok(())
     }
 
     fn caller(&self, credentials: &Credentials, chain: Option<&[CertificateDer<'static>]>) -> Option<Caller> {
         let Callers::Manager { cluster } = &self.callers else { return None };
         let chain = chain?.to_vec();
-        // The verifier has seen all of this, so that none of it can fail now.
+        // The verifier has seen all of this, so that none of it fails now, unless something has ended this moment.
         let identity = identity::manager(chain.first()?, cluster).ok()?;
-        let until = crate::certs::Seen::from_der(chain.first()?).ok()?.not_after;
+        let until = self.callers.judge(credentials, &chain, UnixTime::now()).ok()?;
         Some(Caller {
             identity: Arc::new(identity),
             chain,
@@ -155,21 +155,21 @@ impl ServerTls {
 }
 
 impl Callers {
-    /// Whether whoever shows this chain is let in.
+    /// Whether whoever shows this chain is let in, and when to ask again, Unix seconds.
     fn judge(
         &self,
         credentials: &Credentials,
         chain: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<(), rustls::Error> {
-        let Callers::Manager { cluster } = self else { return Ok(()) };
+    ) -> Result<i64, rustls::Error> {
+        let Callers::Manager { cluster } = self else { return Ok(i64::MAX) };
         let (end, between) = chain.split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
-        credentials.authorities.vouch(end, between, now, KeyUsage::client_auth())?;
+        let until = credentials.authorities.vouch(end, between, now, KeyUsage::client_auth())?;
         identity::manager(end, cluster).map_err(|stranger| {
             let refusal = CertificateError::Other(OtherError(Arc::new(stranger)));
             rustls::Error::InvalidCertificate(refusal)
         })?;
-        Ok(())
+        Ok(until)
     }
 }
 

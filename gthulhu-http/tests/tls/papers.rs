@@ -77,6 +77,20 @@ impl Authority {
         Authority::root(authority("Test-CA", Some(0)))
     }
 
+    /// One that ended long ago.
+    pub(crate) fn over() -> Authority {
+        let mut params = authority("Test-CA", None);
+        params.not_after = date_time_ymd(2021, 1, 1);
+        Authority::root(params)
+    }
+
+    /// One that is none yet.
+    pub(crate) fn to_come() -> Authority {
+        let mut params = authority("Test-CA", None);
+        params.not_before = date_time_ymd(2110, 1, 1);
+        Authority::root(params)
+    }
+
     fn root(params: CertificateParams) -> Authority {
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();

@@ -66,15 +66,29 @@ impl Folder {
         of.unwrap().get_counter().get_value()
     }
 
+    /// Whether what was read last could be used.
+    fn is_usable(&self) -> bool {
+        let families = self.registry.gather();
+        let usable = families.iter().find(|family| family.name() == "gthulhu_tls_files_usable").unwrap();
+        usable.get_metric()[0].get_gauge().get_value() > 0.0
+    }
+
     async fn until(&self, outcome: &str, count: u32) {
+        self.wait(outcome, || self.reads(outcome) >= f64::from(count)).await;
+    }
+
+    async fn until_usable(&self) {
+        self.wait("usable", || self.is_usable()).await;
+    }
+
+    async fn wait(&self, what: &str, holds: impl Fn() -> bool) {
         let reached = async {
-            while self.reads(outcome) < f64::from(count) {
+            while !holds() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), reached)
-            .await
-            .unwrap_or_else(|_| panic!("not {outcome}"));
+        let waited = tokio::time::timeout(Duration::from_secs(60), reached).await;
+        waited.unwrap_or_else(|_| panic!("not {what}"));
     }
 }
 
@@ -174,6 +188,9 @@ async fn what_cannot_be_used_leaves_the_last_good_ones() {
     let mut over = params("gthulhu-decisionmaker", &[SERVER], &[loopback()]);
     over.not_after = rcgen::date_time_ymd(2021, 1, 1);
     let over = ca.paper(&over);
+    let mut early = params("gthulhu-decisionmaker", &[SERVER], &[loopback()]);
+    early.not_before = rcgen::date_time_ymd(2110, 1, 1);
+    let early = ca.paper(&early);
     let half = |text: &str| text[..text.len() / 2].to_owned();
     let broken = second.cert.replace('M', "!");
     let mut refused = 0;
@@ -187,6 +204,8 @@ async fn what_cannot_be_used_leaves_the_last_good_ones() {
         ("a key without its certificate", "tls.key", second.key.clone()),
         ("an authority that is none", "ca.crt", second.cert.clone()),
         ("a certificate where a key belongs", "tls.key", second.cert.clone()),
+        ("an authority that is over", "ca.crt", Authority::over().pem),
+        ("only authorities of other times", "ca.crt", Authority::over().pem + &Authority::to_come().pem),
     ] {
         fs::write(folder.path(name), text).unwrap();
         refused += 1;
@@ -195,17 +214,17 @@ async fn what_cannot_be_used_leaves_the_last_good_ones() {
         assert!(reply.is_ok(), "{case}: {reply:?}");
         // As they were is as good as new: nothing to take, and the next mistake is told again.
         put(folder.dir.path(), &first, &ca.pem);
-        let settled = async {
-            while !folder.live.is_settled() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), settled).await.unwrap();
+        folder.until_usable().await;
     }
     assert!(folder.reads("taken") < 1.0, "nothing of it was taken");
-    put(folder.dir.path(), &over, &ca.pem);
-    folder.until("refused", refused + 1).await;
-    stranger(server.address(), &ca.pem, Some(&manager(&ca))).await.unwrap();
+    for paper in [&over, &early] {
+        put(folder.dir.path(), paper, &ca.pem);
+        refused += 1;
+        folder.until("refused", refused).await;
+        stranger(server.address(), &ca.pem, Some(&manager(&ca))).await.unwrap();
+        put(folder.dir.path(), &first, &ca.pem);
+        folder.until_usable().await;
+    }
     put(folder.dir.path(), &second, &ca.pem);
     folder.until("taken", 1).await;
     stranger(server.address(), &ca.pem, Some(&manager(&ca))).await.unwrap();

@@ -38,10 +38,7 @@ impl Certificates {
     }
 
     fn followed(&mut self, source: Source) -> Result<Live, Exit> {
-        let live = Live::load(source)?;
-        let following = live
-            .follow(FollowOptions::default())
-            .map_err(|error| Exit::new(exit::OS_ERROR, format!("cannot follow the certificates: {error}")))?;
+        let (live, following) = Live::followed(source, FollowOptions::default())?;
         self.following.push(following);
         self.all.push(live.clone());
         Ok(live)
