@@ -105,7 +105,8 @@ impl Place {
         Ok(match self.config.store_choice(self.mongodb_section)?.0 {
             StoreChoice::Redb(path) => path.display().to_string(),
             StoreChoice::Mongodb => {
-                format!("mongodb {}/{}", self.config.mongodb.host, self.config.mongodb.database)
+                let mongodb = &self.config.mongodb;
+                format!("mongodb {}/{}", mongodb.address(), mongodb.database_name())
             }
         })
     }
