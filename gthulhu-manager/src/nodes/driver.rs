@@ -3,12 +3,13 @@
 mod ask;
 mod run;
 mod status;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::client::DmClient;
@@ -17,6 +18,8 @@ use super::{Endpoint, NodeName, NodeSets};
 use crate::domain::NodeAck;
 
 pub use ask::{AskError, Candidate};
+use turns::Turns;
+
 pub use status::{HeldSet, NodeStatus, NodesStatus};
 
 /// Why a port could not do its work; logged.
@@ -40,8 +43,8 @@ pub trait AckSink: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct NodesHandle {
     client: Arc<DmClient>,
-    /// Whoever asks several nodes at once waits for a turn for each.
-    turns: Arc<Semaphore>,
+    /// Whoever asks a node waits for a turn.
+    turns: Arc<Turns>,
     inputs: Arc<Inputs>,
     status: watch::Receiver<Arc<NodesStatus>>,
 }
@@ -68,7 +71,7 @@ pub fn spawn(
     let inputs = run::Watched { endpoints: endpoints_seen, desired: desired_seen, paused: paused_seen };
     let run = run::Run::new(options, Arc::clone(&client), epochs, acks, publisher);
     let task = tokio::spawn(run.until_unheard(inputs));
-    let turns = Arc::new(Semaphore::new(ask::AT_ONCE));
+    let turns = Arc::new(Turns::new());
     (NodesHandle { client, turns, inputs: Arc::new(Inputs { endpoints, desired, paused }), status }, task)
 }
 

@@ -18,9 +18,6 @@ use gthulhu_lib::wire::IntentBody;
 /// How long a person waits for nodes, however many.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Nodes that are asked at a time, whoever asks.
-pub(super) const AT_ONCE: usize = 32;
-
 /// Why a node did not tell what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
@@ -54,13 +51,21 @@ impl NodesHandle {
     /// Asks the node's dm for its pods and their processes.
     pub async fn pods_pids(&self, node: &str) -> Result<PodsPidsReply, AskError> {
         let (client, endpoint) = (&self.client, self.endpoint(node)?);
-        in_time(Instant::now() + DEADLINE, client.pods_pids(&endpoint)).await
+        let ask = async {
+            let _turn = self.turns.of(node).await;
+            client.pods_pids(&endpoint).await
+        };
+        in_time(Instant::now() + DEADLINE, ask).await
     }
 
     /// Asks the node's dm why a task has its strategy or none.
     pub async fn explain(&self, node: &str, pid: u32) -> Result<ExplainReply, AskError> {
         let (client, endpoint) = (&self.client, self.endpoint(node)?);
-        in_time(Instant::now() + DEADLINE, client.explain(&endpoint, pid)).await
+        let ask = async {
+            let _turn = self.turns.of(node).await;
+            client.explain(&endpoint, pid).await
+        };
+        in_time(Instant::now() + DEADLINE, ask).await
     }
 
     /// Asks nodes what intents would do if they were pushed; all within one deadline, and only so many at a time. Every
@@ -86,11 +91,11 @@ impl NodesHandle {
             let (client, turns) = (Arc::clone(&self.client), Arc::clone(&self.turns));
             asking.spawn(async move {
                 let ask = async {
-                    // The turns are never closed.
-                    let _turn = turns.acquire().await;
+                    let _turn = turns.of_many(&node).await;
                     client.preview(&endpoint, &candidate).await
                 };
-                (node, in_time(until, ask).await)
+                let answer = in_time(until, ask).await;
+                (node, answer)
             });
         }
         while let Some(asked) = asking.join_next().await {

@@ -14,7 +14,7 @@ use gthulhu_lib::wire::IntentBody;
 use super::*;
 use crate::nodes::Pair;
 use crate::nodes::client::Tokens;
-use crate::nodes::testdm::{TestDm, TestServer, absent, key};
+use crate::nodes::testdm::{Answer, TestDm, TestServer, absent, key};
 
 /// Long enough that only a hang reaches it.
 const FOREVER: Duration = Duration::from_secs(120);
@@ -238,4 +238,26 @@ async fn processes_are_asked_for_by_node() {
     assert_eq!(run.nodes.pods_pids("n").await.unwrap().node_name, "test");
     assert_eq!(run.nodes.pods_pids("m").await, Err(AskError::UnknownNode("m".into())));
     assert_eq!(run.nodes.pods_pids("away").await, Err(AskError::Unreachable("connection refused".into())));
+}
+
+#[tokio::test]
+async fn no_question_takes_a_turn_that_others_have() {
+    let server = TestServer::start(|_| Answer::Hang).await;
+    let run = start(Options::default(), Store::default());
+    run.nodes.pause(true);
+    run.know(&[("n", &server)]);
+    let mut turns = Vec::new();
+    while let Ok(turn) = tokio::time::timeout(Duration::ZERO, run.nodes.turns.of("n")).await {
+        turns.push(turn);
+    }
+    // They wait for a turn until their time is up.
+    let candidate = Candidate { intents: Vec::new(), strategy: None };
+    let (pods, explained, previewed) = tokio::join!(
+        run.nodes.pods_pids("n"),
+        run.nodes.explain("n", 1),
+        run.nodes.previews([("n".to_owned(), candidate)].into()),
+    );
+    let outcomes = [pods.err(), explained.err(), previewed["n"].clone().err()];
+    assert!(outcomes.iter().all(|error| matches!(error, Some(AskError::TimedOut(_)))), "{outcomes:?}");
+    assert_eq!(server.asked().len(), 0);
 }
