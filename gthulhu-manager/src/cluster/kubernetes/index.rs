@@ -73,21 +73,21 @@ impl Index {
             Kind::Nodes => self.nodes.retain(|name, _| keys.contains(name)),
             Kind::Namespaces => Arc::make_mut(&mut self.namespaces).retain(|name| keys.contains(name)),
         }
-        for object in objects {
-            self.accept(object);
-        }
-        self.changed |= self.decision_makers.choose();
         let standing = self.standing.entry(kind).or_default();
         let unclear = unclear.into_iter().take(UNCLEAR_MAX);
         standing.unclear = unclear.map(|unclear| (unclear.key.unwrap_or_default(), unclear.fault)).collect();
         standing.read = true;
         self.changed = true;
+        for object in objects {
+            self.accept(object);
+        }
+        self.decision_makers.choose();
     }
 
     /// The object is there now, like this. A word that contradicts what can never be taken back is not believed.
     pub(super) fn put(&mut self, object: Object) -> Result<(), Disorder> {
-        if let Object::Pod(pod, _) = &object {
-            self.check_order(pod)?;
+        if let Object::Pod(uid, pod, _) = &object {
+            self.check_order(uid, pod)?;
         }
         self.clear(object.kind(), object.key());
         self.accept(object);
@@ -181,9 +181,9 @@ impl Index {
     }
 
     /// A uid is never used twice, a pod never leaves its node, and an end is for good.
-    fn check_order(&self, pod: &Pod) -> Result<(), Disorder> {
-        let Some(known) = self.pods.get(&pod.uid) else {
-            let again = self.gone.contains(&pod.uid);
+    fn check_order(&self, uid: &str, pod: &Pod) -> Result<(), Disorder> {
+        let Some(known) = self.pods.get(uid) else {
+            let again = self.gone.iter().any(|gone| gone == uid);
             return if again { Err(Disorder("a pod that was deleted is there again")) } else { Ok(()) };
         };
         if known.node.is_some() && known.node != pod.node {
@@ -197,9 +197,12 @@ impl Index {
 
     fn accept(&mut self, object: Object) {
         self.changed |= match object {
-            Object::Pod(pod, candidate) => {
-                self.decision_makers.put(&pod.uid, candidate);
-                self.pods.put(pod)
+            Object::Pod(uid, pod, candidate) => {
+                self.decision_makers.put(&uid, candidate);
+                self.pods.put(&uid, pod).unwrap_or_else(|fault| {
+                    self.unclear(Kind::Pods, uid, fault);
+                    false
+                })
             }
             Object::Node(ClusterNode { name, status }) => self.nodes.insert(name, status) != Some(status),
             Object::Namespace(name) => {

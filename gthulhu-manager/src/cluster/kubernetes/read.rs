@@ -21,7 +21,8 @@ pub(super) enum Kind {
 /// What we keep of an object.
 #[derive(Debug)]
 pub(super) enum Object {
-    Pod(Pod, Option<Candidate>),
+    /// With the object's uid, which is not the pod's if the pod is a static one.
+    Pod(String, Pod, Option<Candidate>),
     Node(ClusterNode),
     Namespace(String),
 }
@@ -133,7 +134,7 @@ impl Object {
     /// The object's key, see [`Kind::key`].
     pub(super) fn key(&self) -> &str {
         match self {
-            Self::Pod(pod, _) => &pod.uid,
+            Self::Pod(uid, ..) => uid,
             Self::Node(node) => &node.name,
             Self::Namespace(name) => name,
         }
@@ -176,9 +177,11 @@ pub(super) fn version(raw: &str) -> Option<String> {
 }
 
 fn read_pod(raw: &str, finder: Option<&Finder>) -> Result<Object, String> {
-    let pod = parse::<PodObject>(raw)?.check()?;
+    let object = parse::<PodObject>(raw)?;
+    let uid = object.uid().to_owned();
+    let pod = object.check()?;
     let candidate = finder.and_then(|finder| finder.judge(&pod, raw));
-    Ok(Object::Pod(pod, candidate))
+    Ok(Object::Pod(uid, pod, candidate))
 }
 
 fn read_node(raw: &str) -> Result<Object, String> {

@@ -26,7 +26,7 @@ fn pod() -> Value {
 
 /// Where the pod is spoken to, if it is believed.
 fn judged(pod: &Value) -> Option<String> {
-    let Ok(Object::Pod(_, candidate)) = Kind::Pods.read(&pod.to_string(), Some(&finder())) else {
+    let Ok(Object::Pod(_, _, candidate)) = Kind::Pods.read(&pod.to_string(), Some(&finder())) else {
         panic!("a pod: {pod}")
     };
     candidate.map(|candidate| format!("{} {}", candidate.node, candidate.address))
@@ -80,7 +80,7 @@ fn ready_is_who_says_so() {
         (Value::Null, false),
     ] {
         let raw = with("/status/conditions", conditions.clone()).to_string();
-        let Ok(Object::Pod(_, Some(candidate))) = Kind::Pods.read(&raw, Some(&finder())) else {
+        let Ok(Object::Pod(_, _, Some(candidate))) = Kind::Pods.read(&raw, Some(&finder())) else {
             panic!("a candidate: {raw}")
         };
         assert_eq!(candidate.ready, ready, "{conditions}");

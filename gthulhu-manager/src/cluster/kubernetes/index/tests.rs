@@ -22,7 +22,7 @@ fn ended(uid: &str) -> Pod {
 }
 
 fn object(pod: Pod) -> Object {
-    Object::Pod(pod, None)
+    Object::Pod(pod.uid.clone(), pod, None)
 }
 
 fn listed(pods: Vec<Pod>) -> Listed {
@@ -166,6 +166,21 @@ fn each_object_that_makes_no_sense_is_named_until_it_does() {
     assert_eq!(index.standing[&Kind::Pods].unclear.len(), UNCLEAR_MAX);
     index.listed(Kind::Pods, listed(vec![]));
     assert_eq!(reason(&index), "");
+}
+
+#[test]
+fn a_pod_that_claims_anothers_uid_is_named_and_not_shown() {
+    let mirror = |uid: &str| Object::Pod(uid.into(), on("n1", "static"), None);
+    let mut index = index(vec![]);
+    assert_eq!(index.put(mirror("first")), Ok(()));
+    assert_eq!(index.put(mirror("second")), Ok(()));
+    assert_eq!(uids(&index), ["static"]);
+    let reason = "of pods, second makes no sense: there is another pod static";
+    assert_eq!(index.view().reason.as_deref(), Some(reason));
+    index.gone(Kind::Pods, "second");
+    assert_eq!((uids(&index).len(), index.view().reason), (1, None));
+    index.gone(Kind::Pods, "first");
+    assert!(uids(&index).is_empty());
 }
 
 #[test]

@@ -10,7 +10,7 @@ const POD: &str = r#"{"metadata": {"name": "web-1", "namespace": "shop", "uid": 
 
 #[test]
 fn a_pod_is_reduced_to_what_intents_need() {
-    let Ok(Object::Pod(pod, None)) = Kind::Pods.read(POD, None) else { panic!("a pod") };
+    let Ok(Object::Pod(_, pod, None)) = Kind::Pods.read(POD, None) else { panic!("a pod") };
     assert_eq!((pod.uid.as_str(), pod.name.as_str(), pod.namespace.as_str()), ("u1", "web-1", "shop"));
     assert_eq!((pod.node.as_deref(), pod.terminal), (Some("n1"), false));
     assert_eq!(pod.labels["app"], "web");
@@ -23,9 +23,31 @@ fn phases_that_are_for_good_are_ends() {
         [("Pending", false), ("Running", false), ("Succeeded", true), ("Failed", true), ("Unknown", false)]
     {
         let raw = POD.replace("Running", phase);
-        let Ok(Object::Pod(pod, _)) = Kind::Pods.read(&raw, None) else { panic!("a pod") };
+        let Ok(Object::Pod(_, pod, _)) = Kind::Pods.read(&raw, None) else { panic!("a pod") };
         assert_eq!(pod.terminal, terminal, "{phase}");
     }
+}
+
+#[test]
+fn the_mirror_of_a_static_pod_has_the_uid_that_its_node_knows_it_by() {
+    const HASH: &str = "0123456789abcdef0123456789ABCDEF";
+    let read = |annotations: &str| {
+        let raw = POD
+            .replace(r#""resourceVersion""#, &format!(r#""annotations": {annotations}, "resourceVersion""#));
+        let object = Kind::Pods.read(&raw, None).unwrap();
+        let Object::Pod(_, pod, _) = &object else { panic!("a pod: {raw}") };
+        (object.key().to_owned(), pod.uid.clone())
+    };
+    let (hash, mirror) =
+        (format!(r#""kubernetes.io/config.hash": "{HASH}""#), r#""kubernetes.io/config.mirror": "x""#);
+    let own = ("u1".to_owned(), "u1".to_owned());
+    let node_s = ("u1".to_owned(), HASH.to_ascii_lowercase());
+    assert_eq!(read(&format!("{{{hash}, {mirror}}}")), node_s);
+    for other in [format!("{{{hash}}}"), format!("{{{mirror}}}"), "null".to_owned()] {
+        assert_eq!(read(&other), own, "{other}");
+    }
+    let named = format!(r#"{{"kubernetes.io/config.hash": "../{}", {mirror}}}"#, &HASH[3..]);
+    assert_eq!(read(&named), own, "no digest");
 }
 
 #[test]
