@@ -55,12 +55,11 @@ impl Connector {
 
     /// A client with connections of its own; it has not spoken to the API yet.
     pub(super) async fn connect(&mut self, options: &Options) -> Result<Client, ConnectError> {
-        let making = match self.making.take() {
-            Some(making) => making,
-            None => {
-                let config = self.source.config_for(options).await?;
-                spawn_blocking(move || Client::try_from(config))
-            }
+        let making = if let Some(making) = self.making.take() {
+            making
+        } else {
+            let config = self.source.config_for(options).await?;
+            spawn_blocking(move || Client::try_from(config))
         };
         let Ok(made) = timeout(options.answer, self.making.insert(making)).await else {
             let reason = format!("its credentials are not there after {:?}", options.answer);

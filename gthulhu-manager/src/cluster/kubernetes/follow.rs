@@ -193,9 +193,15 @@ impl Follower {
         };
         let taken = self.shared.change(|index| match outcome {
             // For an end the key is enough.
-            _ if deleted => Ok(index.gone(self.kind, &key)),
+            _ if deleted => {
+                index.gone(self.kind, &key);
+                Ok(())
+            }
             Ok(object) => index.put(object),
-            Err(fault) => Ok(index.unclear(self.kind, key, fault)),
+            Err(fault) => {
+                index.unclear(self.kind, key, fault);
+                Ok(())
+            }
         });
         taken.map_err(|Disorder(what)| format!("events come out of order: {what}"))?;
         Ok(Some(version))

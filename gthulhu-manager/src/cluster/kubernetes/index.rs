@@ -198,7 +198,7 @@ impl Index {
     fn accept(&mut self, object: Object) {
         self.changed |= match object {
             Object::Pod(uid, pod, candidate) => {
-                self.decision_makers.put(&uid, candidate);
+                self.decision_makers.put(&uid, candidate.map(|candidate| *candidate));
                 self.pods.put(&uid, pod).unwrap_or_else(|fault| {
                     self.unclear(Kind::Pods, uid, fault);
                     false

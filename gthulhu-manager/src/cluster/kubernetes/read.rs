@@ -22,7 +22,7 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) enum Object {
     /// With the object's uid, which is not the pod's if the pod is a static one.
-    Pod(String, Pod, Option<Candidate>),
+    Pod(String, Pod, Option<Box<Candidate>>),
     Node(ClusterNode),
     Namespace(String),
 }
@@ -180,7 +180,7 @@ fn read_pod(raw: &str, finder: Option<&Finder>) -> Result<Object, String> {
     let object = parse::<PodObject>(raw)?;
     let uid = object.uid().to_owned();
     let pod = object.check()?;
-    let candidate = finder.and_then(|finder| finder.judge(&pod, raw));
+    let candidate = finder.and_then(|finder| finder.judge(&pod, raw)).map(Box::new);
     Ok(Object::Pod(uid, pod, candidate))
 }
 
