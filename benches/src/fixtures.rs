@@ -1,6 +1,5 @@
 //! The cluster, the intents and the command names that the goals are about: made up, and the same in every run.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gthulhu_lib::derive::{Pod, StrategySpec};
@@ -76,7 +75,7 @@ pub fn pods(count: u32) -> Vec<Arc<Pod>> {
             name: format!("pod-{number}"),
             namespace: format!("namespace-{}", numbers.below(200)),
             node: Some(format!("node-{}", numbers.below(NODES))),
-            labels: BTreeMap::from(labels),
+            labels: labels.into(),
             terminal: false,
         })
     };

@@ -49,7 +49,12 @@ impl<W: Write> Report<W> {
     /// The one line of a goal.
     pub fn ratio(&mut self, name: &str, value: f64, goal: Goal) -> io::Result<()> {
         let verdict = if goal.is_met(value) { "met" } else { "missed" };
-        let value = if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") };
+        let digits = match value {
+            hundreds if hundreds >= 100.0 => 0,
+            small if small < 0.1 => 5,
+            _ => 2,
+        };
+        let value = format!("{value:.digits$}");
         writeln!(self.0, "ratio {name} {value} goal {goal} {verdict}")?;
         self.0.flush()
     }

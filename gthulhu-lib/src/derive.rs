@@ -6,11 +6,12 @@
 mod catalogue;
 mod clause;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use crate::id::Id;
+use crate::labels::Labels;
 use crate::selector::Selector;
 use crate::wire::IntentBody;
 
@@ -29,7 +30,7 @@ pub struct Pod {
     /// The node that the pod is scheduled to, once it is.
     pub node: Option<String>,
     /// All labels of the pod.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Whether the pod has ended for good (succeeded or failed): nothing matches it any more.
     pub terminal: bool,
 }

@@ -10,10 +10,10 @@ pub mod patterns;
 pub mod set;
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::id::Id;
+use crate::labels::Labels;
 use crate::strategy::Resolved;
 use crate::wire::IntentBody;
 
@@ -88,7 +88,7 @@ impl Intent {
     }
 
     /// The pod's labels.
-    pub fn labels(&self) -> &BTreeMap<String, String> {
+    pub fn labels(&self) -> &Labels {
         &self.body.pod_labels
     }
 

@@ -82,6 +82,7 @@ pub mod engine;
 pub mod explain;
 pub mod id;
 pub mod intent;
+pub mod labels;
 pub mod matcher;
 pub mod pod_index;
 pub mod process;

@@ -4,11 +4,11 @@
 //! omissions are those of the existing clients: a field is never renamed or removed here, only added. A reader
 //! ignores fields that it does not know, and an absent field is its zero value.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::labels::Labels;
 use crate::selector::Selector;
 
 pub mod feed;
@@ -42,11 +42,15 @@ pub struct IntentBody {
     #[serde(skip_serializing_if = "is_zero")]
     pub execution_time: i64,
     /// All labels of the pod.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub pod_labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "is_bare")]
+    pub pod_labels: Labels,
     /// The strategy that this intent comes from, 24 hexadecimal digits. Older managers do not send it.
     #[serde(rename = "strategyID", alias = "strategyId", skip_serializing_if = "Option::is_none")]
     pub strategy_id: Option<String>,
+}
+
+fn is_bare(labels: &Labels) -> bool {
+    labels.is_empty()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]

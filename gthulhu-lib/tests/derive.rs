@@ -28,7 +28,7 @@ fn pod(uid: &str, namespace: &str, of: &[(&str, &str)]) -> Pod {
         name: format!("pod-{uid}"),
         namespace: namespace.to_owned(),
         node: Some("n1".to_owned()),
-        labels: labels(of),
+        labels: labels(of).into(),
         terminal: false,
     }
 }
@@ -101,7 +101,7 @@ fn any_pods() -> impl Strategy<Value = Vec<Pod>> {
     prop::collection::btree_map("[0-9]{2}", parts, 4..20).prop_map(|parts| {
         let pods = parts.into_iter().map(|(uid, (namespace, labels, node, terminal))| Pod {
             namespace,
-            labels,
+            labels: labels.into(),
             node,
             terminal,
             ..pod(&uid, "", &[])

@@ -27,7 +27,7 @@ fn body() -> impl Strategy<Value = IntentBody> {
                 command_regex,
                 priority,
                 execution_time: priority * 100_000,
-                pod_labels,
+                pod_labels: pod_labels.into(),
                 strategy_id,
             }
         },

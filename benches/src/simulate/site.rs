@@ -1,6 +1,5 @@
 //! What is simulated: the pods and strategies, the folder of manifests, and the manager's process.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
@@ -48,7 +47,7 @@ pub(super) fn pods(size: Size) -> impl Iterator<Item = Arc<Pod>> {
             name: format!("app-{}-{number}", number % STRATEGIES),
             namespace: format!("namespace-{}", numbers.below(200)),
             node: Some(node(number % size.nodes).to_string()),
-            labels: BTreeMap::from(labels.map(|(key, value)| (key.to_owned(), value))),
+            labels: labels.map(|(key, value)| (key.to_owned(), value)).into(),
             terminal: false,
         })
     })

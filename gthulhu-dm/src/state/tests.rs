@@ -1,7 +1,5 @@
 //! The state file: kept, damaged, in use, not to be written.
 
-use std::collections::BTreeMap;
-
 use gthulhu_lib::{intent::Limits, wire::IntentBody};
 use tempfile::TempDir;
 
@@ -20,7 +18,7 @@ fn body(pod: &str, priority: i64) -> IntentBody {
         command_regex: "nginx|worker".to_owned(),
         priority,
         execution_time: 20_000_000,
-        pod_labels: BTreeMap::from([("app".to_owned(), "web".to_owned())]),
+        pod_labels: [("app".to_owned(), "web".to_owned())].into(),
         strategy_id: Some("0123456789abcdef01234567".to_owned()),
     }
 }

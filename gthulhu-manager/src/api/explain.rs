@@ -160,7 +160,7 @@ fn story_reply(story: PodStory, mut seen: BTreeMap<Id, Seen>) -> PodStoryReply {
         pod_name: pod.name.clone(),
         k8s_namespace: pod.namespace.clone(),
         node_id: pod.node.clone(),
-        pod_labels: pod.labels.clone(),
+        pod_labels: (*pod.labels).clone(),
         ended: pod.terminal,
         strategies: strategies.into_iter().map(on_pod).collect(),
         near_misses: misses.into_iter().map(StrategyMissReply::from).collect(),

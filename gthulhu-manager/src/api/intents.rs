@@ -103,7 +103,7 @@ impl From<ListedIntent> for IntentReply {
             command_regex: body.command_regex,
             priority: body.priority,
             execution_time: body.execution_time,
-            pod_labels: body.pod_labels,
+            pod_labels: (*body.pod_labels).clone(),
             state: if intent.accepted { 2 } else { 1 },
             pod_name: body.pod_name,
             last_error: intent.last_error.unwrap_or_default(),

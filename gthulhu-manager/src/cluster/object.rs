@@ -84,7 +84,7 @@ impl PodObject {
         check_labels("metadata.labels", &labels).map_err(|fault| fault.to_string())?;
         let phase = self.status.unwrap_or_default().phase;
         let terminal = matches!(phase.as_deref(), Some("Succeeded" | "Failed"));
-        Ok(Pod { uid, name, namespace, node, labels, terminal })
+        Ok(Pod { uid, name, namespace, node, labels: labels.into(), terminal })
     }
 }
 

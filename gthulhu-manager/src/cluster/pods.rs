@@ -113,8 +113,6 @@ fn place(pods: &NodePods, uid: &str) -> Result<usize, usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn pod(uid: &str, node: Option<&str>) -> Arc<Pod> {
@@ -123,7 +121,7 @@ mod tests {
             name: uid.into(),
             namespace: "default".into(),
             node: node.map(Into::into),
-            labels: BTreeMap::new(),
+            labels: gthulhu_lib::labels::Labels::default(),
             terminal: false,
         })
     }

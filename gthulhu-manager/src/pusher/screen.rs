@@ -182,7 +182,7 @@ mod tests {
             name: pod.into(),
             namespace: "default".into(),
             node: Some("n1".into()),
-            labels: BTreeMap::new(),
+            labels: gthulhu_lib::labels::Labels::default(),
             terminal: false,
         };
         DerivedIntent { id: intent_id(spec.id, &pod.uid), strategy: Arc::new(spec), pod: Arc::new(pod) }

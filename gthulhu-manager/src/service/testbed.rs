@@ -252,7 +252,7 @@ pub(super) fn pod(name: &str, namespace: &str, node: Option<&str>) -> Pod {
         name: name.into(),
         namespace: namespace.into(),
         node: node.map(Into::into),
-        labels: BTreeMap::from([("app".to_string(), app.to_string())]),
+        labels: [("app".to_string(), app.to_string())].into(),
         terminal: false,
     }
 }

@@ -72,8 +72,6 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn pod(uid: &str, node: Option<&str>) -> Pod {
@@ -82,7 +80,7 @@ mod tests {
             name: uid.into(),
             namespace: "default".into(),
             node: node.map(Into::into),
-            labels: BTreeMap::default(),
+            labels: gthulhu_lib::labels::Labels::default(),
             terminal: false,
         }
     }

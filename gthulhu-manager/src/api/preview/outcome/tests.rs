@@ -21,7 +21,7 @@ fn pod(number: usize, node: &str) -> Arc<Pod> {
         name: format!("pod-{number:03}"),
         namespace: "default".into(),
         node: Some(node.into()),
-        labels: BTreeMap::new(),
+        labels: gthulhu_lib::labels::Labels::default(),
         terminal: false,
     })
 }

@@ -8,7 +8,7 @@ fn pod(uid: &str) -> Pod {
         name: format!("pod-{uid}"),
         namespace: "default".into(),
         node: None,
-        labels: BTreeMap::default(),
+        labels: gthulhu_lib::labels::Labels::default(),
         terminal: false,
     }
 }
