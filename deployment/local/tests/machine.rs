@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 use gthulhu_local::error::LocalError;
-use gthulhu_local::stack::{Ports, Stack};
+use gthulhu_local::stack::{Ports, Stack, StoreKind};
 use gthulhu_local::{hints, workloads};
 
 #[expect(clippy::print_stdout, reason = "the line is counted by whoever runs the tests")]
@@ -31,10 +31,24 @@ fn the_demo_sees_every_step() {
 
 #[tokio::test]
 async fn the_lines_to_try_next_work_as_they_are() {
-    let stack = match Stack::start(Ports::default(), None).await {
-        Err(LocalError::Unsupported(why)) => return skipped("the_lines_to_try_next_work_as_they_are", &why),
+    lines_work("the_lines_to_try_next_work_as_they_are", StoreKind::Redb).await;
+}
+
+#[tokio::test]
+async fn the_lines_to_try_next_work_on_a_database_server() {
+    const TEST: &str = "the_lines_to_try_next_work_on_a_database_server";
+    match gthulhu_local::mongo::program() {
+        Ok(_) => lines_work(TEST, StoreKind::Mongodb).await,
+        Err(why) => skipped(TEST, &why),
+    }
+}
+
+async fn lines_work(test: &str, store: StoreKind) {
+    let stack = match Stack::start_with(Ports::default(), None, store).await {
+        Err(LocalError::Unsupported(why)) => return skipped(test, &why),
         stack => stack.unwrap(),
     };
+    assert_eq!(stack.database().is_some(), store == StoreKind::Mongodb);
     let pod = stack.pod(workloads::upf()).unwrap();
     let lines = hints::lines(stack.manager(), stack.dm(), &stack.password_file(), &stack.dm_public_key());
 

@@ -45,9 +45,11 @@ pub(super) async fn serve(
     };
     let asked = Asked::default();
     let gone = tokio::select! {
+        biased;
+        // First, since the node's thread ends with the daemon: whoever looks late sees both.
+        () = shutdown.requested() => return outgoing.bye(STOPPING).await,
         gone = hear(&mut incoming, &seat, &asked) => gone,
         gone = tell(&mut outgoing, held, asks, &asked) => gone,
-        () = shutdown.requested() => return outgoing.bye(STOPPING).await,
     };
     // Nothing is said to one who has gone; a frame that is half sent to another makes the last word useless, not harmful.
     if !matches!(gone, Gone::Closed | Gone::Bye(_)) {
