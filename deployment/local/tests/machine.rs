@@ -46,10 +46,10 @@ async fn the_lines_to_try_next_work_on_a_database_server() {
 async fn lines_work(test: &str, store: StoreKind) {
     let stack = match Stack::start_with(Ports::default(), None, store).await {
         Err(LocalError::Unsupported(why)) => return skipped(test, &why),
-        stack => stack.unwrap(),
+        stack => stack.expect("both daemons start"),
     };
     assert_eq!(stack.database().is_some(), store == StoreKind::Mongodb);
-    let pod = stack.pod(workloads::upf()).unwrap();
+    let pod = stack.pod(workloads::upf()).expect("a pod starts");
     let lines = hints::lines(stack.manager(), stack.dm(), &stack.password_file(), &stack.dm_public_key());
 
     let output = shell(lines);
