@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
-# Runs every check, all of them even if an early one fails. Prints the tools' own output, then the seconds of each
-# stage and, last, `N passed, N failed, N skipped`: tests, and one failed for each stage that failed without a test.
+# Runs every check, all of them even if an early one fails. Prints the tools' own output, then once more what failed, the
+# seconds of each stage and, last, `N passed, N failed, N skipped`: tests, and one failed for each stage that failed
+# without a test.
 # With WARM=1 (nothing to compile) a stage that takes over three times its share fails too.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . tools/paths.sh
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+log=$(mktemp) again=$(mktemp)
+trap 'rm -f "$log" "$again"' EXIT
 passed=0 failed=0 skipped=0
 stages=()
 
 # The sum of the numbers before WORD in the test runners' summary lines.
 sum() { sed -n "s/^test result:.* \([0-9]*\) $1;.*/\1/p" "$log" | awk '{n += $1} END {print n + 0}'; }
+
+# What the stage NAME said of its failures: of tests their own output, of other tools the end of theirs.
+failures() {
+    printf '\n== %s, what failed\n' "$1"
+    awk '/^failures:$/ {on = 1} on {print} /^test result: / {on = 0}' "$log" | grep . || tail -n 40 "$log"
+}
 
 # stage NAME SHARE COMMAND...: the share is in seconds.
 stage() {
@@ -28,6 +35,7 @@ stage() {
     fi
     green=$(sum passed) red=$(sum failed) unable=$(grep -c '^SKIPPED ' "$log")
     [ "$state" = ok ] || [ "$red" -gt 0 ] || red=1
+    [ "$state" = ok ] || failures "$name" >>"$again"
     # A test that says SKIPPED returns early and is counted as passed by its runner.
     [ "$green" -eq 0 ] || green=$((green - unable))
     passed=$((passed + green)) failed=$((failed + red))
@@ -46,6 +54,7 @@ stage doctests 60 cargo test --workspace --doc --no-fail-fast --quiet
 stage fuzz 120 tools/fuzz.sh 20
 stage api 110 tools/schemathesis.sh 60
 
+cat "$again"
 printf '\n'
 printf '%s\n' "${stages[@]}"
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
