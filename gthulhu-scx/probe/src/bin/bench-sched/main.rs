@@ -51,7 +51,7 @@ struct Cli {
     /// Only see whether the arguments are right, and measure nothing
     #[arg(long)]
     check: bool,
-    /// Rows to measure beside the controls: none, prio-N, share-N, stopped, killed, or controls for no other; all by default
+    /// Rows to measure beside the controls: none, prio-N, share-N, crowd-N, stopped, killed, or controls for no other; all by default
     rows: Vec<Row>,
 }
 
