@@ -50,10 +50,11 @@ impl Namespace {
             format!("ip -n {} addr add {}/30 dev inner", namespace.name, namespace.ip),
             format!("ip -n {} link set inner up", namespace.name),
             format!("ip -n {} link set lo up", namespace.name),
-            format!("ip netns exec {} iptables-legacy -w -S", namespace.name),
-            format!("ip netns exec {} tc qdisc show", namespace.name),
         ];
         steps.iter().try_for_each(|step| run(step)).map_err(LocalError::Unsupported)?;
+        // Everything that will be asked of it: a kernel may know some of it only.
+        namespace.worsen().map_err(LocalError::Unsupported)?;
+        namespace.heal();
         Ok(namespace)
     }
 
@@ -69,33 +70,36 @@ impl Namespace {
 
     /// Nothing comes in and nothing gets out.
     pub(crate) fn cut(&self) {
-        self.rules(&["-A INPUT ! -i lo -j DROP", "-A OUTPUT ! -o lo -j DROP"]);
+        self.rules(&["-A INPUT ! -i lo -j DROP", "-A OUTPUT ! -o lo -j DROP"]).unwrap();
     }
 
     /// What is sent to it arrives; nothing that it sends does.
     pub(crate) fn lose_replies(&self) {
-        self.rules(&["-A OUTPUT ! -o lo -j DROP"]);
+        self.rules(&["-A OUTPUT ! -o lo -j DROP"]).unwrap();
     }
 
     /// 30 of 100 packets each way are lost; what it sends goes at 1 Mbit/s.
     pub(crate) fn make_bad(&self) {
+        self.worsen().unwrap();
+    }
+
+    fn worsen(&self) -> Result<(), String> {
         let chance = "-m statistic --mode random --probability 0.3 -j DROP";
-        self.rules(&[&format!("-A INPUT ! -i lo {chance}"), &format!("-A OUTPUT ! -o lo {chance}")]);
+        self.rules(&[&format!("-A INPUT ! -i lo {chance}"), &format!("-A OUTPUT ! -o lo {chance}")])?;
         let slow = "qdisc add dev inner root tbf rate 1mbit burst 10kb latency 200ms";
-        run(&format!("ip netns exec {} tc {slow}", self.name)).unwrap();
+        run(&format!("ip netns exec {} tc {slow}", self.name))
     }
 
     /// Whole again.
     pub(crate) fn heal(&self) {
-        self.rules(&["-F"]);
+        self.rules(&["-F"]).unwrap();
         // There may be none.
         let _ = run(&format!("ip netns exec {} tc qdisc del dev inner root", self.name));
     }
 
-    fn rules(&self, rules: &[&str]) {
-        for rule in rules {
-            run(&format!("ip netns exec {} iptables-legacy -w {rule}", self.name)).unwrap();
-        }
+    fn rules(&self, rules: &[&str]) -> Result<(), String> {
+        let name = &self.name;
+        rules.iter().try_for_each(|rule| run(&format!("ip netns exec {name} iptables-legacy -w {rule}")))
     }
 }
 
