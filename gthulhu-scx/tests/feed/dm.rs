@@ -1,39 +1,20 @@
 //! A decision maker as a process of its own, and just enough HTTP to speak to it.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Instant;
-use std::{env, fs};
 
 use gthulhu_http::files::{PRIVATE_FILE, write_atomic};
 use gthulhu_http::keys::PrivateKey;
+use gthulhu_local::programs::find;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::PATIENCE;
-
-/// The program, built beside this test if it is not there or older than its sources.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let this = env::current_exe().unwrap();
-        // TARGET/PROFILE/deps/this
-        let profile = this.ancestors().nth(2).unwrap();
-        let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build
-            .args(["build", "--quiet", "--package", "gthulhu-dm", "--target-dir"])
-            .arg(profile.parent().unwrap());
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
-        profile.join("gthulhu-dm")
-    })
-}
 
 /// A key, a configuration, a state and a socket.
 pub(crate) struct Place {
@@ -66,7 +47,7 @@ impl Place {
 
     /// Starts it and waits until it listens.
     pub(crate) fn start(&self) -> Dm {
-        let mut command = Command::new(program());
+        let mut command = Command::new(find("gthulhu-dm").unwrap());
         command.args(["serve", "--config"]).arg(self.path("dm.toml")).env_clear();
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
