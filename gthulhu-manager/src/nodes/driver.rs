@@ -1,5 +1,6 @@
 //! The thin loop around the machine: performs its calls, keeps its time, shows and stores what it notes.
 
+mod acks;
 mod ask;
 mod run;
 mod status;

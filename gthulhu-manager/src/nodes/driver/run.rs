@@ -9,6 +9,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
+use super::acks::record;
 use super::{AckSink, EpochSource, NodesStatus, PortError};
 use crate::domain::NodeAck;
 use crate::nodes::client::DmClient;
@@ -45,7 +46,7 @@ pub(super) struct Run {
     /// What is to be stored when the store is free.
     unstored: BTreeMap<String, NodeAck>,
     /// At most one request for an epoch and one write of acks.
-    background: JoinSet<Done>,
+    background: JoinSet<Option<Done>>,
     asking: bool,
     storing: bool,
 }
@@ -114,7 +115,7 @@ impl Run {
                         self.handle(Event::Answer { node, call, outcome });
                     }
                 }
-                Some(done) = self.background.join_next() => self.done(done.ok()),
+                Some(done) = self.background.join_next() => self.done(done.ok().flatten()),
                 () = sleep_until(self.wake_at.unwrap_or(self.start)), if self.wake_at.is_some() => {
                     self.wake_at = None;
                     self.handle(Event::Timer);
@@ -129,11 +130,11 @@ impl Run {
         self.calls.abort_all();
         self.store();
         while let Some(done) = self.background.join_next().await {
-            if let Ok(Done::Acks(_, Err(error))) = &done {
+            if let Ok(Some(Done::Acks(_, Err(error)))) = &done {
                 warn!(%error, "answers of nodes are lost: the store refused them");
                 return;
             }
-            if let Ok(Done::Acks(..)) = done {
+            if let Ok(Some(Done::Acks(..))) = done {
                 self.storing = false;
                 self.store();
             }
@@ -203,7 +204,7 @@ impl Run {
             return;
         }
         let epochs = Arc::clone(&self.epochs);
-        self.background.spawn_blocking(move || Done::Epoch(epochs.next_epoch(above)));
+        self.background.spawn_blocking(move || Some(Done::Epoch(epochs.next_epoch(above))));
     }
 
     fn store(&mut self) {
@@ -212,10 +213,10 @@ impl Run {
         }
         self.storing = true;
         let acks: Vec<NodeAck> = std::mem::take(&mut self.unstored).into_values().collect();
-        let sink = Arc::clone(&self.acks);
-        self.background.spawn_blocking(move || {
-            let result = sink.record(&acks);
-            Done::Acks(acks, result)
+        let recorded = record(Arc::clone(&self.acks), acks);
+        self.background.spawn(async move {
+            let (acks, result) = recorded.await?;
+            Some(Done::Acks(acks, result))
         });
     }
 
