@@ -16,6 +16,8 @@ pub const PRIVATE_MAX: u64 = 1 << 20;
 
 /// Permission bits of the group and of everybody else.
 const OTHERS: u32 = 0o077;
+/// The same without reading by the group.
+const OTHERS_BUT_READERS: u32 = 0o037;
 
 /// Why a file or directory could not be used. Every message names the path.
 #[derive(Debug, thiserror::Error)]
@@ -146,12 +148,22 @@ pub fn private_dir(path: &Path) -> Result<(), FileError> {
 }
 
 /// Reads a secret text of at most [`PRIVATE_MAX`] bytes; refuses one that its group or everybody may read.
+///
+/// One exception: a file of root's that its group may read, when we are not root. Volumes of Kubernetes and credentials of
+/// systemd are like that; it is how root lets one program read a file that this program must not change.
 pub fn read_private(path: &Path) -> Result<String, FileError> {
     let (file, mode) = open_regular(path)?;
-    if mode & OTHERS != 0 {
+    let owner = file.metadata().map_err(FileError::io("inspect", path))?.uid();
+    if !is_private(mode, owner, rustix::process::geteuid().as_raw()) {
         return Err(FileError::Open { path: path.to_owned(), mode, wanted: PRIVATE_FILE });
     }
     text_of(file, path)
+}
+
+/// Whether a file of `owner` with these permission bits is a secret of `reader`.
+fn is_private(mode: u32, owner: u32, reader: u32) -> bool {
+    let lent = owner == 0 && reader != 0;
+    mode & if lent { OTHERS_BUT_READERS } else { OTHERS } == 0
 }
 
 /// Reads a text of at most [`PRIVATE_MAX`] bytes; also gives the permission bits of its file.

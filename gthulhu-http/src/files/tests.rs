@@ -112,6 +112,22 @@ fn secrets_are_read_only_from_closed_files() {
 }
 
 #[test]
+fn a_secret_that_root_lends_to_a_group_is_read_by_others_than_root() {
+    for (mode, owner, reader, private) in [
+        (0o600, 1000, 1000, true),
+        (0o440, 1000, 1000, false),
+        (0o440, 0, 65532, true),
+        (0o640, 0, 65532, true),
+        (0o440, 0, 0, false),
+        (0o460, 0, 65532, false),
+        (0o444, 0, 65532, false),
+        (0o440, 1001, 65532, false),
+    ] {
+        assert_eq!(is_private(mode, owner, reader), private, "{mode:o} of {owner} for {reader}");
+    }
+}
+
+#[test]
 fn what_is_no_secret_text_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let missing = read_private(&dir.path().join("missing")).unwrap_err();
