@@ -19,6 +19,7 @@ use gthulhu_http::{
     router::Router,
     settings::{self, FileArgs},
     shutdown::{self, Shutdown},
+    supervised::Supervised,
 };
 use gthulhu_lib::intent::Limits;
 use tokio::sync::{oneshot, watch};
@@ -113,8 +114,16 @@ impl Daemon {
     /// Serves until it is asked to stop; an error is the reason why it had to stop before.
     pub async fn serve(self) -> Result<(), Exit> {
         let Daemon { app, router, probes, listening, feeding, ended, shutdown } = self;
+        let (supervised, asked) = (Supervised::of_environment(), shutdown.clone());
+        supervised.ready();
+        let stopping = async {
+            asked.requested().await;
+            supervised.stopping();
+        };
+        let serving = async { tokio::join!(listening.serve(app, router, probes, shutdown), stopping) };
         tokio::select! {
-            () = listening.serve(app, router, probes, shutdown) => {}
+            ((), ()) = serving => {}
+            never = supervised.keep_alive() => match never {},
             // A thread that ended by a panic cannot be trusted to start again with what it had in memory; a new process
             // starts from what is on disk.
             _ = ended => return Err(Exit::new(exit::SOFTWARE, "the node's thread has ended")),

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! A daemon's life, read from its `main`: [`settings`] finds and reads the configuration, [`logs`] starts the log,
-//! [`shutdown`] listens for signals, [`server::bind`] takes the port, [`router::Router`] is built from
+//! [`shutdown`] listens for signals, [`supervised`] tells systemd, [`server::bind`] takes the port, [`router::Router`] is built from
 //! [`route::Route`]s and [`health::health_routes`], [`server::serve`] works until asked to stop, and [`exit`] says
 //! how it went.
 //!
@@ -40,6 +40,7 @@ pub mod router;
 pub mod server;
 pub mod settings;
 pub mod shutdown;
+pub mod supervised;
 #[cfg(feature = "test-kit")]
 pub mod testkit;
 pub mod time;

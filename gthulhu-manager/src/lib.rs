@@ -36,6 +36,7 @@ use gthulhu_http::exit::{self, Exit};
 use gthulhu_http::limits::Limits as ServerLimits;
 use gthulhu_http::router::Router;
 use gthulhu_http::settings::FileArgs;
+use gthulhu_http::supervised::Supervised;
 use gthulhu_http::{server, shutdown};
 use gthulhu_lib::intent::Limits;
 use tokio::sync::watch;
@@ -92,11 +93,14 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "the manager listens");
     certificates.warn_of_plain(address);
 
+    let supervised = Supervised::of_environment();
+    supervised.ready();
     let watching = async {
         let failure = tokio::select! {
             () = signals.requested() => None,
             reason = failed(&service, changed) => Some(reason),
         };
+        supervised.stopping();
         // In either case whoever waits for an answer gets it: after a failure, those whose change was refused.
         stop.fire();
         failure
@@ -104,7 +108,11 @@ pub async fn serve(files: FileArgs) -> Result<(), Exit> {
     let (tls, app) = (certificates.api.clone(), Arc::clone(&manager.app));
     let serving = server::serve_with(listener, tls, app, router, ServerLimits::default(), stopping);
     let mending = tokio::spawn(start::mend(Arc::clone(&service)));
-    let ((), failure) = tokio::join!(serving, watching);
+    let ended = async { tokio::join!(serving, watching) };
+    let ((), failure) = tokio::select! {
+        ended = ended => ended,
+        never = supervised.keep_alive() => match never {},
+    };
     mending.abort();
     drop(control);
     failure.map_or(Ok(()), |reason| {

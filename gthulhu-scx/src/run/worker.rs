@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use gthulhu_http::exit::{self, Exit};
+use gthulhu_http::supervised::Supervised;
 use gthulhu_lib::intent::Limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -79,9 +80,18 @@ impl<M: Machine> Worker<M> {
             self.governor.want(wanted);
         }
         self.begin()?;
+        let supervised = Supervised::of_environment();
+        supervised.ready();
+        let mut told = self.now();
         while self.step().is_continue() {
+            let now = self.now();
+            if supervised.every().is_some_and(|every| now.saturating_duration_since(told) >= every) {
+                supervised.alive();
+                told = now;
+            }
             self.wait();
         }
+        supervised.stopping();
         Ok(())
     }
 
