@@ -7,6 +7,7 @@ mod audit;
 mod certs;
 mod keys;
 mod migrate;
+mod secrets;
 mod store;
 mod users;
 
@@ -33,6 +34,7 @@ use crate::store::redb::RedbStore;
 pub use audit::AuditVerb;
 pub use certs::CertsVerb;
 pub use keys::KeysVerb;
+pub use secrets::SecretsArgs;
 pub use store::StoreVerb;
 pub use users::UsersVerb;
 
@@ -54,6 +56,13 @@ pub enum Operation {
     /// Issue, renew and inspect certificates for mutual TLS
     #[command(subcommand)]
     Certs(CertsVerb),
+    /// Make the Secrets of a first start in a Kubernetes cluster, and list what was made
+    ///
+    /// Keys, an authority with certificates for both sides, the first administrator's password and a database's. All of it
+    /// is in one Secret, gthulhu-first-start, made first, and in parts in those that the manager, its database and the decision
+    /// makers mount. What is already there is never touched. Needs the right to create secrets in both namespaces, and to
+    /// get that one.
+    Secrets(SecretsArgs),
 }
 
 /// Does it.
@@ -64,6 +73,7 @@ pub fn run(operation: &Operation) -> Result<(), Exit> {
         Operation::Store(verb) => store::run(verb),
         Operation::Audit(verb) => audit::run(verb),
         Operation::Certs(verb) => certs::run(verb),
+        Operation::Secrets(args) => secrets::run(args),
     }
 }
 

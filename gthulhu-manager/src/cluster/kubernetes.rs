@@ -18,6 +18,7 @@ mod index;
 mod lines;
 mod read;
 mod request;
+pub mod secrets;
 mod table;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

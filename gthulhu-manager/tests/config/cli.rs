@@ -7,7 +7,7 @@ use gthulhu_http::testkit::golden::Golden;
 const HELP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/help");
 
 /// Every verb, and the program itself.
-const VERBS: [&str; 28] = [
+const VERBS: [&str; 29] = [
     "",
     "serve",
     "init",
@@ -31,6 +31,7 @@ const VERBS: [&str; 28] = [
     "certs issue",
     "certs renew",
     "certs inspect",
+    "secrets",
     "config",
     "config check",
     "config show",
