@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Instant;
 
 use gthulhu_http::exit::{self, Exit};
+use gthulhu_http::supervised::Supervised;
 use gthulhu_http::{logs, settings, shutdown};
 use gthulhu_lib::engine::{Engine, EngineOptions};
 use gthulhu_lib::intent::Limits;
@@ -50,6 +51,9 @@ pub fn run(args: &RunArgs) -> Result<(), Exit> {
     logs::init(&ready.config.logging.level, logs::Format::Auto)?;
     ready.remark();
     let (config, origin) = chosen(ready.config, args);
+    if !config.scheduler.enable {
+        return wait_switched_off();
+    }
     let host = Host::this(&config.node.cgroup_mount);
     preflight::run(&host)?;
     let governor = governor(&config.node)?;
@@ -76,6 +80,23 @@ pub fn run(args: &RunArgs) -> Result<(), Exit> {
     control.serve(address.clone()).map_err(|error| control_exit(&error))?;
     source.start(&address)?;
     until_stopped(&address, end)
+}
+
+/// Does nothing, and can do nothing, until it is asked to stop.
+fn wait_switched_off() -> Result<(), Exit> {
+    privileges::drop_all().map_err(|error| refused(&error))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| refused(&error))?.block_on(async {
+        let signals = shutdown::on_signals().map_err(|error| refused(&error))?;
+        tracing::info!("scheduler.enable is false: scheduling is left to the kernel");
+        let supervised = Supervised::of_environment();
+        supervised.ready();
+        tokio::select! {
+            () = signals.requested() => supervised.stopping(),
+            never = supervised.keep_alive() => match never {},
+        }
+        Ok(())
+    })
 }
 
 /// Where intents come from.

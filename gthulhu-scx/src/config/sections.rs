@@ -71,6 +71,8 @@ pub enum HonourLimits {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Scheduler {
+    /// Whether there is one. Without it, `run` gives up all capabilities and waits to be stopped.
+    pub enable: bool,
     /// The slice of tasks whose strategy names none, 100 us to 100 ms.
     pub slice: DurationText,
     /// How long a task may wait before the kernel takes the scheduler for broken, 2 s to 30 s.
@@ -82,6 +84,7 @@ pub struct Scheduler {
 impl Default for Scheduler {
     fn default() -> Self {
         Scheduler {
+            enable: true,
             slice: DurationText::new(Duration::from_millis(4)),
             timeout: DurationText::new(Duration::from_secs(30)),
             honour_limits: HonourLimits::default(),

@@ -1,0 +1,36 @@
+//! A scheduler that is switched off, as it is beside every decision maker of a cluster until somebody wants it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+#[test]
+fn switched_off_it_may_do_nothing_and_stops_when_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let supervisor = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gthulhu-scx"))
+        .args(["run", "--feed", "/nonexistent/feed.sock"])
+        .env_clear()
+        .env("SCX_SCHEDULER_ENABLE", "false")
+        .env("NOTIFY_SOCKET", dir.path().join("notify"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    assert!(line.contains("scheduling is left to the kernel"), "{line}");
+    let mut word = [0; 32];
+    let length = supervisor.recv(&mut word).unwrap();
+    assert_eq!(&word[..length], b"READY=1");
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    for set in ["CapEff", "CapPrm", "CapInh"] {
+        assert!(status.contains(&format!("{set}:\t0000000000000000\n")), "{status}");
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ended = child.wait().unwrap();
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+}
