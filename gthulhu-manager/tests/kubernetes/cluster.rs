@@ -40,20 +40,19 @@ fn path(namespace: &str, name: &str) -> String {
 }
 
 impl Cluster {
-    /// Everything in the manifest.
-    pub(crate) async fn apply(&self, manifest: &Path) {
+    /// Everything in the manifest, as `kubectl apply` does it: what is there already, stays. The objects as the API has them.
+    pub(crate) async fn apply(&self, manifest: &Path) -> Vec<Value> {
         let text = std::fs::read_to_string(manifest).unwrap();
-        let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-        for object in objects {
-            let word = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let (version, kind) = (word("/apiVersion"), word("/kind").to_lowercase());
-            let root = if version.contains('/') { "apis" } else { "api" };
-            let within = match word("/metadata/namespace") {
-                namespace if namespace.is_empty() => String::new(),
-                namespace => format!("namespaces/{namespace}/"),
-            };
-            self.0.create(&format!("/{root}/{version}/{within}{kind}s"), &object).await;
+        let mut applied = Vec::new();
+        for object in serde_saphyr::from_multiple::<Value>(&text).unwrap() {
+            let all = collection(&object);
+            let one = format!("{all}/{}", object["metadata"]["name"].as_str().unwrap());
+            applied.push(match self.0.try_get(&one).await.unwrap() {
+                (200, there) => serde_json::from_str(&there).unwrap(),
+                _ => self.0.create(&all, &object).await,
+            });
         }
+        applied
     }
 
     pub(crate) async fn namespace(&self, name: &str) {
@@ -111,6 +110,18 @@ impl Cluster {
         self.pod(new).await;
         self.bind(new, node).await;
         self.runs_at(new, ip).await;
+    }
+}
+
+/// Where objects of this kind are, in its namespace if it has one.
+fn collection(object: &Value) -> String {
+    let word = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (version, kind) = (word("/apiVersion"), word("/kind").to_lowercase());
+    let plural = kind.strip_suffix('y').map_or(format!("{kind}s"), |kind| format!("{kind}ies"));
+    let root = if version.contains('/') { "apis" } else { "api" };
+    match word("/metadata/namespace") {
+        namespace if namespace.is_empty() => format!("/{root}/{version}/{plural}"),
+        namespace => format!("/{root}/{version}/namespaces/{namespace}/{plural}"),
     }
 }
 

@@ -14,6 +14,7 @@ mod neighbours;
 mod pods;
 mod scripted;
 mod servers;
+mod shipped;
 mod world;
 
 use gthulhu_local::error::LocalError;

@@ -16,8 +16,12 @@ use super::api::Api;
 /// Where `tools/kubernetes.sh` puts the programs unless it is told otherwise, below the user's cache.
 const CACHED: &str = "gthulhu-tools/kubernetes-1.20.2";
 
-/// Who the manager is to the API server: what the token of its service account would say.
-const MANAGER: &str = "system:serviceaccount:gthulhu-system:gthulhu-manager";
+/// Service accounts that programs are here, by namespace and name: to the API server they are what the tokens of their pods
+/// would say.
+const ACCOUNTS: [(&str, &str); 3] =
+    [MANAGER, ("gthulhu-api-local", "manager"), ("gthulhu-api-local", "gthulhu-secrets")];
+/// The manager's of `deployment/rbac`.
+const MANAGER: (&str, &str) = ("gthulhu-system", "gthulhu-manager");
 
 /// Both servers. Dropping them ends them.
 pub(crate) struct Servers {
@@ -55,9 +59,15 @@ impl Servers {
             ("initial-advertise-peer-urls", &format!("http://127.0.0.1:{peer}")),
             ("initial-cluster", &format!("t=http://127.0.0.1:{peer}")),
         ]);
-        let [admin, manager] = [(); 2].map(|()| hex(&random::bytes::<16>()));
-        let groups = "system:serviceaccounts,system:serviceaccounts:gthulhu-system,system:authenticated";
-        let tokens = format!("{admin},admin,1,\"system:masters\"\n{manager},{MANAGER},2,\"{groups}\"\n");
+        let [admin, secret] = [(); 2].map(|()| hex(&random::bytes::<16>()));
+        let token = |(number, (namespace, name)): (usize, &(&str, &str))| {
+            let groups =
+                format!("system:serviceaccounts,system:serviceaccounts:{namespace},system:authenticated");
+            let user = format!("system:serviceaccount:{namespace}:{name}");
+            format!("{secret}{number},{user},2{number},\"{groups}\"\n")
+        };
+        let tokens: String = ACCOUNTS.iter().enumerate().map(token).collect();
+        let tokens = format!("{admin},admin,1,\"system:masters\"\n{tokens}");
         let tokens = state.write("tokens.csv", &tokens)?;
         let key = state.path().join("service-accounts.key");
         rsa_key(&key)?;
@@ -87,16 +97,23 @@ impl Servers {
         let mut servers = Self { api, etcd, ports, admin, state };
         servers.etcd.begin(&servers.state)?;
         servers.api.begin(&servers.state)?;
-        for (file, token) in [("admin.kubeconfig", servers.admin.clone()), ("manager.kubeconfig", manager)] {
-            servers.state.write(file, &servers.kubeconfig_of(&token))?;
+        servers.state.write("admin.kubeconfig", &servers.kubeconfig_of(&servers.admin))?;
+        for (number, (namespace, name)) in ACCOUNTS.iter().enumerate() {
+            let file = servers.kubeconfig_of(&format!("{secret}{number}"));
+            servers.state.write(&format!("{namespace}.{name}.kubeconfig"), &file)?;
         }
         servers.until_ready().await?;
         Ok(servers)
     }
 
-    /// The file by which the manager finds the API and is known there.
+    /// The file by which the manager of `deployment/rbac` finds the API and is known there.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.state.path().join("manager.kubeconfig")
+        self.kubeconfig_for(MANAGER)
+    }
+
+    /// The same for a service account, by namespace and name.
+    pub(crate) fn kubeconfig_for(&self, (namespace, name): (&str, &str)) -> PathBuf {
+        self.state.path().join(format!("{namespace}.{name}.kubeconfig"))
     }
 
     /// The API for somebody who may do everything.

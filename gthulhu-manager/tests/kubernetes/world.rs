@@ -47,7 +47,7 @@ impl World {
         cluster.namespace(SYSTEM).await;
         cluster.namespace("shop").await;
         cluster.namespace("tenant").await;
-        cluster.apply(Path::new(RBAC)).await;
+        drop(cluster.apply(Path::new(RBAC)).await);
         let prepared = Manager::prepare()?;
         let dms = [
             Dm::start(&base, &prepared, NODES[0], "127.0.0.2").await?,
