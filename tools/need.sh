@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh build|test|vm|demo|bench-sched: makes sure that what the verb needs is here. Root gets it installed; anybody else is
+# need.sh build|image|test|vm|demo|bench-sched: makes sure that what the verb needs is here. Root gets it installed; anybody else is
 # told exactly what is missing. Prints nothing when all is well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +14,7 @@ missing=()
 packages() {
     [ "$1" = vm ] || command -v cc >/dev/null || echo "gcc libc6-dev"
     [ "$1" = build ] && return
+    [ "$1" = image ] && { scheduler && return; }
     machine
     [ "$1" = vm ] && return
     scheduler
@@ -24,6 +25,9 @@ packages() {
     command -v strace >/dev/null || echo strace
     compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null || echo libfaketime
     command -v openssl >/dev/null || echo openssl
+    # What judges shell scripts.
+    command -v shellcheck >/dev/null || echo shellcheck
+    command -v jq >/dev/null || echo jq
     # Networks that lose packets.
     command -v ip >/dev/null || echo iproute2
     command -v iptables-legacy >/dev/null || echo iptables

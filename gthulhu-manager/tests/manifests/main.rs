@@ -6,5 +6,6 @@
 mod objects;
 mod privileges;
 mod restricted;
+mod scripts;
 mod settings;
 mod strict;
