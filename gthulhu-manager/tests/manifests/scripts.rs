@@ -138,7 +138,7 @@ fn shellcheck_finds_nothing_in_the_scripts() {
         let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
         entries.filter(|path| path.extension().is_some_and(|extension| extension == "sh")).collect()
     };
-    let ours = ["image.sh", "rootfs.sh", "rootfs/smoke.sh"].map(|name| tools.join(name));
+    let ours = ["image.sh", "install.sh", "rootfs.sh", "rootfs/smoke.sh"].map(|name| tools.join(name));
     let scripts = [shell(&root().join("kind")), ours.to_vec()].concat();
     match Command::new("shellcheck").arg("-x").args(&scripts).current_dir(tools.parent().unwrap()).output() {
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
