@@ -10,3 +10,4 @@ mod restricted;
 mod scripts;
 mod settings;
 mod strict;
+mod workflows;
