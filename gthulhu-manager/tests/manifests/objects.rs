@@ -168,3 +168,18 @@ fn the_manager_has_the_same_rights_under_every_account() {
     let rules = |name| one("ClusterRole", name).value.pointer("/rules").cloned().unwrap();
     assert_eq!(rules("manager"), rules("gthulhu-manager"));
 }
+
+/// The database for a manager on one's own machine: for this machine only, and with a password that somebody chose.
+#[test]
+fn the_compose_file_asks_for_a_password_and_stays_on_this_machine() {
+    let text = fs::read_to_string(root().join("local/docker-compose.infra.yaml")).unwrap();
+    let compose: Value = serde_saphyr::from_str(&text).unwrap();
+    let mongo = &compose["services"]["mongo"];
+    assert_eq!(
+        mongo["image"],
+        one("StatefulSet", "mongo").value["spec"]["template"]["spec"]["containers"][0]["image"]
+    );
+    assert_eq!(mongo["ports"], serde_json::json!(["127.0.0.1:27017:27017"]));
+    let password = mongo["environment"]["MONGO_INITDB_ROOT_PASSWORD"].as_str().unwrap();
+    assert!(password.starts_with("${MONGO_PASSWORD:?"), "{password}");
+}
