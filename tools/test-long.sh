@@ -26,6 +26,7 @@ stage reuse env GTHULHU_REUSES=10000 cargo test --quiet -p gthulhu-lib --test re
 stage kernel env GTHULHU_SCX_LONG=1 cargo test --quiet --workspace --test kernel
 stage api tools/schemathesis.sh "${API_SECONDS:-3600}"
 stage bench-sched gthulhu-scx/vm/bench.sh
+stage guides tools/readme.sh
 stage fuzz tools/fuzz.sh "${FUZZ_SECONDS:-3600}"
 
 printf '\n'

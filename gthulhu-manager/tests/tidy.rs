@@ -165,6 +165,48 @@ fn every_path_that_the_guides_name_exists() {
     assert_none("a path in backticks is a path of this tree", &offences);
 }
 
+#[test]
+fn every_relative_link_of_a_document_leads_somewhere() {
+    let root = root();
+    let mut offences = Vec::new();
+    let documents = texts().into_iter().filter(|(name, _)| has_extension(name, "md"));
+    for (name, text) in documents {
+        let folder = root.join(&name).parent().expect("a file is in a folder").to_path_buf();
+        let prose: String = text.split("```").step_by(2).collect();
+        let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        let paths = targets.map(|(target, _)| target.split('#').next().unwrap_or_default().to_owned());
+        let relative = paths.filter(|path| !path.is_empty() && !path.contains(':'));
+        offences.extend(
+            relative.filter(|path| !folder.join(path).exists()).map(|path| format!("{name}: {path}")),
+        );
+    }
+    assert_none("a link within the tree names what is there", &offences);
+}
+
+/// `tools/readme.sh` runs the others.
+#[test]
+fn few_commands_of_the_guides_are_not_run() {
+    const MOST: usize = 8;
+    let (mut offences, mut left_out) = (Vec::new(), 0);
+    for guide in ["README.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(guide)).unwrap_or_else(|error| panic!("{guide}: {error}"));
+        let fences =
+            text.lines().enumerate().filter_map(|(i, line)| Some((i + 1, line.strip_prefix("```sh")?)));
+        for (line, tag) in fences {
+            match tag.trim_start().split_once('=') {
+                None if tag.is_empty() => {}
+                Some(("with", "run")) => {}
+                Some(("norun", reason)) if reason.len() > 5 => left_out += 1,
+                _ => offences.push(format!(
+                    "{guide}:{line}: `sh{tag}` is neither sh, sh with=run nor sh norun=REASON"
+                )),
+            }
+        }
+    }
+    assert_none("a block of commands is run, or says why not", &offences);
+    assert!(left_out <= MOST, "{left_out} blocks of commands are not run, at most {MOST} may be");
+}
+
 /// Words in backticks that look like a path of this tree: one of its top folders and a slash, or the name of a source,
 /// script or document. Placeholders (`NAME`, `foo`, `*`, `{a,b}`) are expanded or left to the reader.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
