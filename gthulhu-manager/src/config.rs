@@ -3,6 +3,7 @@
 //! Reading (file, environment, unknown keys) is `gthulhu_http::settings`. `examine` says all there is to say about the
 //! values, before anything is done with them; the [`choice`] of store and cluster makes one firm value of loose settings.
 
+use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
@@ -176,7 +177,26 @@ impl Account {
     }
 }
 
+/// The port that a server has unless it is told otherwise.
+const MONGODB_PORT: &str = "27017";
+/// The database that the Go manager uses unless it is told otherwise.
+const MONGODB_DATABASE: &str = "manager";
+
 impl Mongodb {
+    /// `host:port`, as messages name the server.
+    pub fn address(&self) -> String {
+        let port = if self.port.is_empty() { MONGODB_PORT } else { &self.port };
+        match self.host.parse::<Ipv6Addr>() {
+            Ok(_) => format!("[{}]:{port}", self.host),
+            Err(_) => format!("{}:{port}", self.host),
+        }
+    }
+
+    /// The database's name.
+    pub fn database_name(&self) -> &str {
+        if self.database.is_empty() { MONGODB_DATABASE } else { &self.database }
+    }
+
     /// What the driver says about the options.
     #[cfg(feature = "mongodb")]
     fn unusable_options(&self) -> Option<Finding> {

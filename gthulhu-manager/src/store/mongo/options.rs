@@ -4,7 +4,6 @@
 //! need no escaping, and no message about a URI can hold them. Whatever the options say, writes are acknowledged by a
 //! majority that has journalled them, and reads go to the primary: weaker settings lose acknowledged writes.
 
-use std::net::Ipv6Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,28 +22,10 @@ const SELECTION: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long the server may wait for a majority.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(4);
-/// The port that a server has unless it is told otherwise.
-const PORT: &str = "27017";
-/// The database that the Go manager uses unless it is told otherwise.
-const DATABASE: &str = "manager";
 /// The file below the state directory that the authority is written to: the driver reads it from a file only.
 const CA_FILE: &str = "mongodb-ca.pem";
 
 impl Mongodb {
-    /// `host:port`, as messages name the server.
-    pub fn address(&self) -> String {
-        let port = if self.port.is_empty() { PORT } else { &self.port };
-        match self.host.parse::<Ipv6Addr>() {
-            Ok(_) => format!("[{}]:{port}", self.host),
-            Err(_) => format!("{}:{port}", self.host),
-        }
-    }
-
-    /// The database's name.
-    pub fn database_name(&self) -> &str {
-        if self.database.is_empty() { DATABASE } else { &self.database }
-    }
-
     /// A URI with these options and no credentials but placeholders.
     fn uri(&self) -> String {
         let user = if self.user.is_empty() { "" } else { "user:password@" };
