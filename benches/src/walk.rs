@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
-use gthulhu_lib::process::{Governed, ProcessSource};
+use gthulhu_lib::process::ProcessSource;
 
 use crate::Outcome;
 use crate::compiled::{Running, compile};
@@ -23,8 +23,8 @@ const GROUP: usize = 10;
 pub fn run(report: &mut Report<impl Write>) -> Outcome<()> {
     let node = Node::start()?;
     let options = WalkOptions { cgroup_root: node.cgroup_root(), ..WalkOptions::default() };
-    let (mut walk, governed) = (ProcWalk::new(options)?, Governed::default());
-    let found = walk.snapshot(&governed)?.processes.len();
+    let mut walk = ProcWalk::new(options)?;
+    let found = walk.survey()?.processes.len();
     if found < node.in_pods {
         return Err(format!("{found} processes of {} in pods were found", node.in_pods).into());
     }
@@ -33,7 +33,7 @@ pub fn run(report: &mut Report<impl Write>) -> Outcome<()> {
         9,
         || {
             let mut outcome = Ok(());
-            let spent = cpu_of(|| outcome = walk.snapshot(&governed).map(drop));
+            let spent = cpu_of(|| outcome = walk.survey().map(drop));
             outcome.map(|()| spent).map_err(Box::<dyn std::error::Error>::from)
         },
         || {

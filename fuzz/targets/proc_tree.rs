@@ -40,21 +40,25 @@ fuzz_target!(|data: &[u8]| {
 
     let options = WalkOptions { proc_root: TREE.path().to_owned(), cgroup_root: None };
     let mut walk = ProcWalk::new(options).expect("no cgroup root is configured");
-    let snapshot = walk.snapshot(&Governed::from_iter([POD])).expect("there are processes");
+    let snapshot = walk.survey().expect("there are processes");
+    let governed = walk.snapshot(&Governed::from_iter([POD])).expect("there are processes");
     let placed = Roots::new(None, OwnDepth::default()).expect("no root is configured").place(cgroup);
     assert!(snapshot.processes.len() <= 1);
     for process in &snapshot.processes {
         assert_eq!(process.id.pid, PID);
         let Placement::Pod { uid, container } = &placed else { panic!("in no pod: {placed:?}") };
         assert_eq!((&*process.pod_uid, process.container_id.as_deref()), (&**uid, container.as_deref()));
-        assert!(process.threads.iter().all(|thread| thread.tid == TID && uid == POD));
+        assert!(process.threads.is_empty());
     }
-    // A look at one process reads its threads whatever its pod; the walk only in governed pods.
+    assert_eq!(governed.processes.len(), snapshot.processes.iter().filter(|process| &*process.pod_uid == POD).count());
+    // A look at one process reads its threads whatever its pod, as the walk does in governed pods.
     match (walk.locate(PID), snapshot.processes.first()) {
-        (Ok(Located::InPod(located)), Some(walked)) if &*walked.pod_uid == POD => {
-            assert_eq!(located, *walked)
+        (Ok(Located::InPod(located)), Some(walked)) => {
+            assert_eq!(located.id, walked.id);
+            assert!(located.threads.iter().all(|thread| thread.tid == TID));
+            assert!(governed.processes.iter().all(|governed| *governed == located));
         }
-        (Ok(Located::InPod(located)), walked) => assert_eq!(Some(located.id), walked.map(|walked| walked.id)),
+        (Ok(Located::InPod(located)), None) => panic!("not walked: {located:?}"),
         (other, Some(walked)) => assert_ne!(&*walked.pod_uid, POD, "walked, but {other:?}"),
         (_, None) => {}
     }

@@ -3,6 +3,7 @@
 mod preview;
 mod verdict;
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use crate::explain::{Explanation, Outcome};
@@ -37,7 +38,7 @@ impl Default for EngineOptions {
 /// What a look at the processes came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refreshed {
-    /// Whether any process of a pod came, went or changed; if not, nothing was resolved again.
+    /// Whether any process of a governed pod came, went or changed; if not, nothing was resolved again.
     pub processes_changed: bool,
     /// The generation of the table that readers see now.
     pub generation: u64,
@@ -50,9 +51,9 @@ pub struct Counters {
     pub snapshots: u64,
     /// Times that tasks were resolved; grows.
     pub resolutions: u64,
-    /// Pods that have processes.
+    /// Governed pods that have processes.
     pub pods: usize,
-    /// Processes of pods.
+    /// Processes of governed pods.
     pub processes: usize,
     /// Tasks that have a strategy.
     pub tasks: usize,
@@ -120,13 +121,31 @@ impl Engine {
         self.look_ahead(intents).map(Preview::new)
     }
 
-    /// Learns what happened to processes and publishes what follows from it.
+    /// Learns what happened to processes and publishes what follows from it. What it says is complete as of now.
     pub fn refresh(&mut self) -> Result<Refreshed, SourceError> {
+        self.learn(|source| source.changes())
+    }
+
+    /// Learns what made [`wake_fd`](Self::wake_fd) readable and publishes what follows from it. Cheaper than
+    /// [`refresh`](Self::refresh), which is still needed now and then: a source is not woken by everything.
+    pub fn follow(&mut self) -> Result<Refreshed, SourceError> {
+        self.learn(|source| source.events())
+    }
+
+    /// Is readable while there is something to [`follow`](Self::follow). `None`: the source never knows.
+    pub fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.source.wake_fd()
+    }
+
+    fn learn(
+        &mut self,
+        ask: impl FnOnce(&mut dyn ProcessSource) -> Result<Changes, SourceError>,
+    ) -> Result<Refreshed, SourceError> {
         let changes = if self.needs_snapshot {
             Changes::Unknown
         } else {
             // What was lost with a failed answer is in no later list.
-            self.source.changes().inspect_err(|_| self.needs_snapshot = true)?
+            ask(&mut *self.source).inspect_err(|_| self.needs_snapshot = true)?
         };
         let changed = match changes {
             Changes::List(list) => list.into_iter().fold(false, |any, change| self.index.apply(change) | any),
@@ -158,14 +177,21 @@ impl Engine {
         &self.intents.as_slice()[row.intent]
     }
 
-    /// Every pod with processes, governed or not, by uid; its processes by pid.
+    /// Every governed pod with processes, by uid; its processes by pid.
     pub fn pods(&self) -> impl ExactSizeIterator<Item = (&str, &[Process])> {
         self.index.pods()
     }
 
-    /// The processes of a pod (uid in lower case), by pid.
+    /// The processes of a governed pod (uid in lower case), by pid.
     pub fn pod(&self, uid: &str) -> &[Process] {
         self.index.pod(uid)
+    }
+
+    /// Looks at every pod, governed or not; without threads. Nothing follows from it.
+    pub fn survey(&mut self) -> Result<PodIndex, SourceError> {
+        let mut index = PodIndex::default();
+        index.replace(self.source.survey()?.processes);
+        Ok(index)
     }
 
     /// The table that schedulers read. It lives as long as anybody holds it.
@@ -227,6 +253,8 @@ impl Engine {
         if remaining.len() != self.intents.len() {
             self.rules = Rules::new(&remaining);
             self.intents = remaining;
+            // The source keeps to the pods of its last snapshot.
+            self.needs_snapshot = true;
             self.resolve();
         }
     }

@@ -5,6 +5,8 @@
 //! is in comes from its cgroup, which it cannot choose (see [`cgroup`]).
 
 pub mod cgroup;
+pub mod connector;
+pub mod governed;
 pub mod walk;
 
 use std::collections::HashSet;
@@ -118,10 +120,10 @@ impl<S: AsRef<str>> FromIterator<S> for Governed {
     }
 }
 
-/// Every process of every pod of this node at one time.
+/// Processes of pods of this node at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The processes, in any order.
+    /// The processes, in any order; of those with one number, only the one that started last is still there.
     pub processes: Vec<Process>,
     /// Processes that were seen and left out, and why.
     pub left_out: LeftOut,
@@ -176,22 +178,32 @@ pub enum Located {
 /// A way of finding the processes of pods. All ways give the same answers and differ only in cost and delay.
 ///
 /// The caller takes one snapshot first, and again whenever the governed pods change or [`Changes::Unknown`]
-/// is reported; in between it asks for changes. No method waits.
+/// is reported; in between it asks for changes. No method waits for anything to happen.
 pub trait ProcessSource: Send {
     /// Short name for logs and answers, such as `proc-walk`.
     fn name(&self) -> &'static str;
 
-    /// All processes of pods as they are now, with threads for `governed` pods. Later
-    /// [`changes`](Self::changes) are relative to this and keep to the same governed pods.
+    /// All processes of `governed` pods as they are now, with their threads. Later [`changes`](Self::changes) and
+    /// [`events`](Self::events) are relative to this and keep to the same pods.
     fn snapshot(&mut self, governed: &Governed) -> Result<Snapshot, SourceError>;
 
-    /// What happened since the last call of this or of [`snapshot`](Self::snapshot).
+    /// What happened since the last report, complete as of now.
     fn changes(&mut self) -> Result<Changes, SourceError>;
+
+    /// What [`wake_fd`](Self::wake_fd) has to tell: cheaper than [`changes`](Self::changes) and perhaps less. What is
+    /// left out here is in the next changes.
+    fn events(&mut self) -> Result<Changes, SourceError> {
+        self.changes()
+    }
+
+    /// All processes of all pods as they are now, without threads. No report is relative to this.
+    fn survey(&mut self) -> Result<Snapshot, SourceError>;
 
     /// Looks one process or thread up, past everything remembered; for explaining, not for resolving.
     fn locate(&mut self, tid: u32) -> Result<Located, SourceError>;
 
-    /// Becomes readable when there are changes to ask for. `None`: the caller has to poll.
+    /// Is readable while there are [`events`](Self::events) to ask for. `None`: the caller has to poll. Even with it, some
+    /// things are found by asking for [`changes`](Self::changes) only; each source says which.
     fn wake_fd(&self) -> Option<BorrowedFd<'_>>;
 }
 

@@ -56,6 +56,10 @@ impl ProcessSource for Shared {
         Ok(Changes::Unknown)
     }
 
+    fn survey(&mut self) -> Result<Snapshot, SourceError> {
+        self.snapshot(&Governed::default())
+    }
+
     fn locate(&mut self, _: u32) -> Result<Located, SourceError> {
         Ok(Located::NotFound)
     }

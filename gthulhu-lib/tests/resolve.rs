@@ -32,6 +32,10 @@ impl ProcessSource for Fixed {
         Ok(Changes::List(Vec::new()))
     }
 
+    fn survey(&mut self) -> Result<Snapshot, SourceError> {
+        self.snapshot(&Governed::default())
+    }
+
     fn locate(&mut self, _: u32) -> Result<Located, SourceError> {
         Ok(Located::NotFound)
     }

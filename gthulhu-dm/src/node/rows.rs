@@ -3,6 +3,7 @@
 use gthulhu_lib::{
     engine::Engine,
     intent::Intent,
+    pod_index::PodIndex,
     process::Process,
     resolve::TaskRow,
     selector::Selector,
@@ -33,17 +34,13 @@ fn row(task: &TaskRow, intent: &Intent) -> StrategyRow {
 }
 
 /// Every pod with its processes, sorted by uid.
-pub(super) fn of_pods(engine: &Engine) -> Vec<PodPids> {
-    let mut pods: Vec<PodPids> = engine
-        .pods()
-        .map(|(uid, processes)| PodPids {
-            pod_uid: uid.to_owned(),
-            pod_id: None,
-            processes: processes.iter().map(process_row).collect(),
-        })
-        .collect();
-    pods.sort_unstable_by(|one, other| one.pod_uid.cmp(&other.pod_uid));
-    pods
+pub(super) fn of_pods(survey: &PodIndex) -> Vec<PodPids> {
+    let pods = survey.pods().map(|(uid, processes)| PodPids {
+        pod_uid: uid.to_owned(),
+        pod_id: None,
+        processes: processes.iter().map(process_row).collect(),
+    });
+    pods.collect()
 }
 
 fn process_row(process: &Process) -> ProcessRow {

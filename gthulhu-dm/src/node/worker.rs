@@ -13,7 +13,7 @@ use gthulhu_lib::{
     engine::{Engine, Refreshed},
     intent::set::IntentSet,
     process::SourceError,
-    wire::preview::PreviewReply,
+    wire::{PodPids, preview::PreviewReply},
 };
 
 use super::{Candidate, Command, Holding, NodeError, Options, Removal, Rows, Shown, rows};
@@ -108,6 +108,7 @@ impl Worker {
     /// is as fresh as they can expect. After a change in between, the next of them has a scan again.
     fn answer(&mut self, waiting: &mut VecDeque<Command>) {
         let mut shared: Option<Scanned> = None;
+        let mut listed: Option<Result<Vec<PodPids>, Arc<SourceError>>> = None;
         for command in waiting.drain(..) {
             // A caller who has gone away does not want the answer, hence the ignored results.
             match command {
@@ -131,8 +132,7 @@ impl Worker {
                     let _ = answer.send(rows);
                 }
                 Command::Pods(answer) => {
-                    let scanned = shared.get_or_insert_with(|| self.scan()).clone();
-                    let pods = scanned.map(|()| rows::of_pods(&self.engine)).map_err(NodeError::Scan);
+                    let pods = listed.get_or_insert_with(|| self.list()).clone().map_err(NodeError::Scan);
                     let _ = answer.send(pods);
                 }
                 Command::Explain(pid, answer) => {
@@ -240,6 +240,16 @@ impl Worker {
         }
         self.show();
         outcome.map(|_| ())
+    }
+
+    /// Looks at all pods, those without intents too.
+    fn list(&mut self) -> Result<Vec<PodPids>, Arc<SourceError>> {
+        let survey = self.engine.survey();
+        if survey.is_err() {
+            // What cannot be looked at now is not answered from an earlier look.
+            self.shown.latest.forget();
+        }
+        survey.map(|survey| rows::of_pods(&survey)).map_err(Arc::new)
     }
 
     /// Gives the engine what this node holds.

@@ -58,11 +58,17 @@ impl ProcessSource for Script {
         let mut lines = self.works()?;
         lines.governed = governed.clone();
         let left_out = LeftOut { refused: 2, unreadable: 1 };
-        Ok(Snapshot { processes: lines.processes.clone(), left_out })
+        let of_governed = lines.processes.iter().filter(|process| governed.contains(&process.pod_uid));
+        Ok(Snapshot { processes: of_governed.cloned().collect(), left_out })
     }
 
     fn changes(&mut self) -> Result<Changes, SourceError> {
         Ok(self.works()?.changes.pop_front().unwrap_or(Changes::Unknown))
+    }
+
+    fn survey(&mut self) -> Result<Snapshot, SourceError> {
+        let processes = self.works()?.processes.clone();
+        Ok(Snapshot { processes, ..Snapshot::default() })
     }
 
     fn locate(&mut self, tid: u32) -> Result<Located, SourceError> {
@@ -137,10 +143,10 @@ fn an_applied_set_reaches_rows_table_and_diff() {
     assert_eq!(engine.diff(), Diff { changed, removed: vec![10, 11] });
     engine.apply(IntentSet::default()).unwrap();
     assert!(engine.rows().is_empty() && table.lookup(20).is_none());
-    assert_eq!(
-        engine.pods().map(|(uid, processes)| (uid, processes.len())).collect::<Vec<_>>(),
-        [("a", 1), ("b", 1)]
-    );
+    assert_eq!(engine.pods().len(), 0, "only governed pods are followed");
+    let survey = engine.survey().unwrap();
+    let listed: Vec<_> = survey.pods().map(|(uid, processes)| (uid, processes.len())).collect();
+    assert_eq!(listed, [("a", 1), ("b", 1)]);
 }
 
 #[test]

@@ -97,7 +97,14 @@ impl Roots {
         placed
     }
 
-    fn place_path(&self, hierarchy: &[u8], path: &[u8]) -> Placement {
+    /// As [`place`](Self::place), for the hierarchy of version 2 alone.
+    pub(super) fn place_unified(&self, text: &[u8]) -> Placement {
+        let unified = lines(text).find(|(hierarchy, _)| hierarchy.is_empty());
+        unified.map_or(Placement::Elsewhere, |(hierarchy, path)| self.place_path(hierarchy, path))
+    }
+
+    /// What one path says, in the hierarchy with these controllers (version 2: none).
+    pub(super) fn place_path(&self, hierarchy: &[u8], path: &[u8]) -> Placement {
         if hierarchy.strip_prefix(b"name=").is_some_and(|name| name != b"systemd") {
             return Placement::Elsewhere;
         }
@@ -141,7 +148,7 @@ impl OwnDepth {
         own
     }
 
-    fn of(&self, hierarchy: &[u8]) -> usize {
+    pub(super) fn of(&self, hierarchy: &[u8]) -> usize {
         self.0.iter().find(|(name, _)| **name == *hierarchy).map_or(0, |&(_, depth)| depth)
     }
 }

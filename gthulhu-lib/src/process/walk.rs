@@ -6,7 +6,7 @@
 //! read, the number was not free in between, and everything opened in between is of the same process. That costs less
 //! than a handle on the directory. A process that goes away in mid-read is skipped.
 
-mod files;
+pub(super) mod files;
 pub mod stat;
 
 use std::io;
@@ -44,6 +44,8 @@ impl Default for WalkOptions {
 pub struct ProcWalk {
     proc_root: PathBuf,
     roots: Roots,
+    /// Whether cgroups of version 1 do not count.
+    unified: bool,
     /// Reused for every file.
     text: Vec<u8>,
 }
@@ -57,7 +59,12 @@ impl ProcWalk {
             ["1", "2"].map(|pid| std::fs::read(proc_root.join(pid).join("cgroup")).unwrap_or_default());
         let own = OwnDepth::learn(first.iter().map(Vec::as_slice));
         let roots = Roots::new(cgroup_root.as_deref(), own)?;
-        Ok(Self { proc_root, roots, text: Vec::new() })
+        Ok(Self { proc_root, roots, unified: false, text: Vec::new() })
+    }
+
+    /// A walk for which only cgroups of version 2 count.
+    pub(super) fn unified(options: WalkOptions) -> Result<Self, SourceError> {
+        Ok(Self { unified: true, ..Self::new(options)? })
     }
 
     fn open(&self) -> Result<OwnedFd, SourceError> {
@@ -68,61 +75,40 @@ impl ProcWalk {
         SourceError::Unreadable { path: self.proc_root.clone(), source }
     }
 
-    /// Reads one process, its threads only if `with_threads` says so of its pod.
-    fn process(
+    /// Reads one process as far as `how` says of its pod.
+    pub(super) fn process(
         &mut self,
         proc: &OwnedFd,
         pid: u32,
-        with_threads: impl Fn(&str) -> bool,
+        how: impl Fn(&str) -> Depth,
     ) -> io::Result<Located> {
         let stat = files::open(proc, format!("{pid}/stat"))?;
         files::read(proc, format!("{pid}/cgroup"), &mut self.text)?;
-        let (pod_uid, container_id) = match self.roots.place(&self.text) {
+        let placed =
+            if self.unified { self.roots.place_unified(&self.text) } else { self.roots.place(&self.text) };
+        let (pod_uid, container_id) = match placed {
             Placement::Elsewhere => return Ok(Located::Elsewhere),
             Placement::Refused(why) => return Ok(Located::Refused(why)),
             Placement::Pod { uid, container } => (Arc::<str>::from(uid), container.map(Arc::from)),
         };
-        let task =
-            with_threads(&pod_uid).then(|| files::open_dir(proc, format!("{pid}/task"))).transpose()?;
+        let task = match how(&pod_uid) {
+            Depth::Nothing => return Ok(Located::Elsewhere),
+            Depth::Leader => None,
+            Depth::Threads => Some(files::open_dir(proc, format!("{pid}/task"))?),
+        };
         files::read_open(&stat, &mut self.text)?;
         let stat = Stat::parse(&self.text).ok_or(io::ErrorKind::InvalidData)?;
         if stat.is_dead() {
             return Ok(Located::NotFound);
         }
-        let threads = task.map(|task| self.threads(&task, pid)).transpose()?.unwrap_or_default();
+        let threads = task.map(|task| threads(&task, pid, &mut self.text)).transpose()?.unwrap_or_default();
         let Stat { parent, comm, start, .. } = stat;
         let id = ProcessId { pid, start };
         Ok(Located::InPod(Process { id, parent, comm, pod_uid, container_id, threads }))
     }
 
-    /// The threads that the directory `task` of a process lists, without its leader.
-    fn threads(&mut self, task: &OwnedFd, leader: u32) -> io::Result<Vec<Thread>> {
-        let mut threads = Vec::new();
-        for tid in numbers(Dir::read_from(task)?) {
-            let tid = tid?;
-            if tid == leader {
-                continue;
-            }
-            match files::read(task, format!("{tid}/stat"), &mut self.text) {
-                Err(error) if is_gone(&error) => continue,
-                read => read?,
-            }
-            let stat = Stat::parse(&self.text).ok_or(io::ErrorKind::InvalidData)?;
-            if !stat.is_ended() {
-                threads.push(Thread { tid, start: stat.start });
-            }
-        }
-        threads.sort_unstable();
-        Ok(threads)
-    }
-}
-
-impl ProcessSource for ProcWalk {
-    fn name(&self) -> &'static str {
-        "proc-walk"
-    }
-
-    fn snapshot(&mut self, governed: &Governed) -> Result<Snapshot, SourceError> {
+    /// All processes whose pod `how` does not leave out.
+    fn processes(&mut self, how: impl Fn(&str) -> Depth) -> Result<Snapshot, SourceError> {
         let proc = self.open()?;
         let entries = Dir::read_from(&proc).map_err(|error| self.unreadable(error.into()))?;
         let mut processes = Vec::new();
@@ -131,7 +117,7 @@ impl ProcessSource for ProcWalk {
         for pid in numbers(entries) {
             let pid = pid.map_err(|error| self.unreadable(error))?;
             seen_any = true;
-            match self.process(&proc, pid, |pod| governed.contains(pod)) {
+            match self.process(&proc, pid, &how) {
                 Ok(Located::InPod(process)) => processes.push(process),
                 Ok(Located::Refused(_)) => left_out.refused += 1,
                 Ok(Located::Elsewhere | Located::NotFound) => {}
@@ -148,9 +134,34 @@ impl ProcessSource for ProcWalk {
         }
         Ok(Snapshot { processes, left_out })
     }
+}
+
+/// How far a process is read, by its pod.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Depth {
+    /// It is as good as outside.
+    Nothing,
+    /// Without other threads.
+    Leader,
+    /// With all threads.
+    Threads,
+}
+
+impl ProcessSource for ProcWalk {
+    fn name(&self) -> &'static str {
+        "proc-walk"
+    }
+
+    fn snapshot(&mut self, governed: &Governed) -> Result<Snapshot, SourceError> {
+        self.processes(|pod| if governed.contains(pod) { Depth::Threads } else { Depth::Nothing })
+    }
 
     fn changes(&mut self) -> Result<Changes, SourceError> {
         Ok(Changes::Unknown)
+    }
+
+    fn survey(&mut self) -> Result<Snapshot, SourceError> {
+        self.processes(|_| Depth::Leader)
     }
 
     fn locate(&mut self, tid: u32) -> Result<Located, SourceError> {
@@ -160,7 +171,7 @@ impl ProcessSource for ProcWalk {
             Ok(()) => stat::leader(&self.text).unwrap_or(tid),
             Err(_) => tid,
         };
-        match self.process(&proc, leader, |_| true) {
+        match self.process(&proc, leader, |_| Depth::Threads) {
             Ok(located) => Ok(located),
             Err(error) if is_gone(&error) => Ok(Located::NotFound),
             Err(error) => {
@@ -172,6 +183,27 @@ impl ProcessSource for ProcWalk {
     fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
+}
+
+/// The threads that the directory `task` of a process lists, without its leader.
+pub(super) fn threads(task: &OwnedFd, leader: u32, text: &mut Vec<u8>) -> io::Result<Vec<Thread>> {
+    let mut threads = Vec::new();
+    for tid in numbers(Dir::read_from(task)?) {
+        let tid = tid?;
+        if tid == leader {
+            continue;
+        }
+        match files::read(task, format!("{tid}/stat"), text) {
+            Err(error) if is_gone(&error) => continue,
+            read => read?,
+        }
+        let stat = Stat::parse(text).ok_or(io::ErrorKind::InvalidData)?;
+        if !stat.is_ended() {
+            threads.push(Thread { tid, start: stat.start });
+        }
+    }
+    threads.sort_unstable();
+    Ok(threads)
 }
 
 /// The entries of a directory that are named by a pid or tid.
@@ -187,7 +219,7 @@ fn numbers(dir: Dir) -> impl Iterator<Item = io::Result<u32>> {
 }
 
 /// Whether reading failed because the process or thread ended.
-fn is_gone(error: &io::Error) -> bool {
+pub(super) fn is_gone(error: &io::Error) -> bool {
     let gone = [rustix::io::Errno::NOENT, rustix::io::Errno::SRCH];
     gone.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

@@ -4,9 +4,11 @@
 
 mod actors;
 mod attacks;
+mod equivalence;
 mod namespace;
 mod pods;
 mod reuse;
+mod sources;
 #[path = "../shapes/table.rs"]
 mod table;
 
@@ -69,13 +71,14 @@ fn matching_processes_of_the_pod_are_governed_and_no_others() {
     let entry = engine.table().lookup_task(row.tid, row.start).expect("what is governed is in the table");
     assert_eq!((entry.resolved().priority(), entry.resolved().slice_ns()), (3, 20_000_000));
     assert_eq!(engine.table().lookup_task(row.tid, row.start + 1), None);
-    let listed: Vec<(&str, usize)> = engine.pods().map(|(uid, processes)| (uid, processes.len())).collect();
+    let survey = engine.survey().expect("/proc is readable");
+    let listed: Vec<(&str, usize)> = survey.pods().map(|(uid, processes)| (uid, processes.len())).collect();
     assert!(
         listed.contains(&(A, 4)) && listed.contains(&(B, 1)),
         "all are listed, governed or not: {listed:?}"
     );
     let container =
-        engine.pods().find(|(uid, _)| *uid == A).and_then(|(_, list)| list[0].container_id.clone());
+        survey.pods().find(|(uid, _)| *uid == A).and_then(|(_, list)| list[0].container_id.clone());
     assert_eq!(container.as_deref(), Some(pods::CONTAINER));
 }
 

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
+use gthulhu_lib::process::ProcessSource;
 use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
-use gthulhu_lib::process::{Governed, ProcessSource};
 
 use crate::actors::Actor;
 use crate::pods::{Pods, skipped};
@@ -45,7 +45,7 @@ fn walks_when_told() {
     let Some(root) = std::env::var_os("GTHULHU_TEST_WALK") else { return };
     let cgroup_root = Some(root.into_string().expect("the root is text"));
     let mut walk = ProcWalk::new(WalkOptions { cgroup_root, ..WalkOptions::default() }).expect("a good root");
-    let snapshot = walk.snapshot(&Governed::default()).expect("/proc is readable");
+    let snapshot = walk.survey().expect("/proc is readable");
     let mut found: Vec<String> = snapshot
         .processes
         .iter()

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use gthulhu_lib::process::cgroup::{OwnDepth, Placement, Roots};
 use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
-use gthulhu_lib::process::{Governed, LeftOut, ProcessSource};
+use gthulhu_lib::process::{LeftOut, ProcessSource};
 use tempfile::TempDir;
 
 use table::{A, B, Row, rows};
@@ -146,9 +146,7 @@ fn plant(init: &[u8], rows: &[&Row]) -> TempDir {
 
 fn walk(tree: &Path, root: Option<&str>) -> (BTreeMap<usize, (String, Option<String>)>, LeftOut) {
     let options = WalkOptions { proc_root: tree.to_owned(), cgroup_root: root.map(str::to_owned) };
-    let snapshot = ProcWalk::new(options)
-        .and_then(|mut walk| walk.snapshot(&Governed::default()))
-        .expect("the tree can be walked");
+    let snapshot = ProcWalk::new(options).and_then(|mut walk| walk.survey()).expect("the tree can be walked");
     let found = snapshot.processes.iter().map(|process| {
         let container = process.container_id.as_deref().map(str::to_owned);
         (process.id.pid as usize, (process.pod_uid.to_string(), container))

@@ -10,25 +10,25 @@ use rustix::path::Arg;
 const FILE_MAX: usize = 1 << 20;
 
 /// Opens a directory to list it.
-pub(super) fn open_dir(at: impl AsFd, path: impl Arg) -> io::Result<OwnedFd> {
+pub(in crate::process) fn open_dir(at: impl AsFd, path: impl Arg) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(openat(at, path, flags, Mode::empty())?)
 }
 
 /// Opens a file to read it.
-pub(super) fn open(at: impl AsFd, path: impl Arg) -> io::Result<OwnedFd> {
+pub(in crate::process) fn open(at: impl AsFd, path: impl Arg) -> io::Result<OwnedFd> {
     // Not to be kept waiting by whatever somebody planted: these are plain files.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     Ok(openat(at, path, flags, Mode::empty())?)
 }
 
 /// Replaces what is in `text` by the file's content.
-pub(super) fn read(at: impl AsFd, path: impl Arg, text: &mut Vec<u8>) -> io::Result<()> {
+pub(in crate::process) fn read(at: impl AsFd, path: impl Arg, text: &mut Vec<u8>) -> io::Result<()> {
     read_open(&open(at, path)?, text)
 }
 
 /// As [`read`], for a file that is open and of which nothing has been read.
-pub(super) fn read_open(file: &OwnedFd, text: &mut Vec<u8>) -> io::Result<()> {
+pub(in crate::process) fn read_open(file: &OwnedFd, text: &mut Vec<u8>) -> io::Result<()> {
     const CHUNK: usize = 4096;
     text.clear();
     loop {

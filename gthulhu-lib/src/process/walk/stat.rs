@@ -32,6 +32,11 @@ impl Stat {
         Some(Self { comm, state, parent, thread_count, start })
     }
 
+    /// Whether the process has threads other than its leader.
+    pub fn is_threaded(self) -> bool {
+        self.thread_count > 1
+    }
+
     /// Whether this thread has ended: a zombie, or about to vanish.
     pub fn is_ended(self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')

@@ -79,8 +79,9 @@ fn a_process_of_a_pod_is_read_with_all_its_facts() {
     };
     let left_out = LeftOut::default();
     assert_eq!(tree.snapshot(), Snapshot { processes: vec![expected.clone()], left_out });
-    let ungoverned = tree.walk().snapshot(&Governed::default()).unwrap();
-    assert_eq!(ungoverned.processes, [Process { threads: Vec::new(), ..expected }]);
+    let survey = tree.walk().survey().unwrap();
+    assert_eq!(survey.processes, [Process { threads: Vec::new(), ..expected }]);
+    assert_eq!(tree.walk().snapshot(&Governed::default()).unwrap(), Snapshot::default());
 }
 
 #[test]

@@ -1,0 +1,177 @@
+//! The source that the kernel tells of forks, programs, names and ends, over the process connector, with the source of
+//! governed cgroups below it for all that is not told.
+//!
+//! - A process that is forked by one of a governed pod, or starts a program in one, is known as soon as its event is
+//!   read, and so are threads, names and ends. Events are in the order in which things happened: the end of a process
+//!   comes before the number is anybody else's.
+//! - What moves into a governed pod or out of it without starting a program is known at the next
+//!   [`changes`](super::ProcessSource::changes), for which the lists of the cgroups are read (nothing of `/proc`, unless
+//!   they tell of somebody new). The delay is the caller's interval.
+//! - Directories of cgroups that come and go wake the caller too.
+//! - When events are lost the caller is told to take a snapshot.
+//!
+//! The kernel tells only in the first PID, user and network namespace, and whom it lets listen to a multicast group.
+
+mod event;
+mod known;
+mod socket;
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::event::epoll;
+use rustix::io::Errno;
+
+use super::governed::{CgroupProcs, Reader, Unavailable};
+use super::walk::WalkOptions;
+use super::{Change, Changes, Governed, Located, Process, ProcessId, ProcessSource, Snapshot, SourceError};
+use known::{Known, Look};
+use socket::Socket;
+
+/// Follows the kernel's events.
+#[derive(Debug)]
+pub struct ProcConnector {
+    cgroups: CgroupProcs,
+    socket: Socket,
+    known: Known,
+    /// Whether the cgroups' lists, as they were read last, say what is known.
+    settled: bool,
+    /// Readable when the socket is, or when directories came or went.
+    wake: OwnedFd,
+}
+
+impl ProcConnector {
+    /// Begins to listen, or says why this source cannot work here.
+    pub fn new(options: WalkOptions) -> Result<Self, Unavailable> {
+        let cgroups = CgroupProcs::new(options)?;
+        let socket = Socket::listen().map_err(Unavailable::Connector)?.ok_or(Unavailable::Silent)?;
+        let wake = epoll::create(epoll::CreateFlags::CLOEXEC)
+            .map_err(|error| Unavailable::Connector(error.into()))?;
+        let add =
+            |fd: BorrowedFd<'_>| epoll::add(&wake, fd, epoll::EventData::new_u64(0), epoll::EventFlags::IN);
+        cgroups
+            .wake_fd()
+            .map_or(Ok(()), add)
+            .and(add(socket.fd()))
+            .map_err(|error| Unavailable::Connector(error.into()))?;
+        Ok(Self { cgroups, socket, known: Known::default(), settled: false, wake })
+    }
+
+    /// Takes the events that are there. `None`: some were lost.
+    fn take_events(&mut self, changes: &mut Vec<Change>) -> Result<Option<()>, SourceError> {
+        loop {
+            match self.socket.next() {
+                Ok(Some(event)) => self.known.take(event, &mut self.cgroups.reader, changes),
+                Ok(None) => break,
+                Err(Errno::NOBUFS) => return Ok(None),
+                Err(error) => return Err(self.cgroups.unreadable(error.into())),
+            }
+        }
+        self.settled &= changes.is_empty();
+        Ok(Some(()))
+    }
+
+    /// Reads the lists of the cgroups, and holds what is known against them.
+    fn read_lists(&mut self, changes: &mut Vec<Change>) -> io::Result<()> {
+        let Self { cgroups: CgroupProcs { tree, reader }, known, .. } = self;
+        let mut changed = !self.settled;
+        for (group, keep) in tree.groups() {
+            changed |= group.read(keep)?;
+            changed |= group.read_threads(keep)?;
+        }
+        if !changed {
+            return Ok(());
+        }
+        let mut listed = HashMap::new();
+        let mut tids = HashSet::new();
+        for (group, _) in tree.groups().filter(|(group, _)| !group.refused) {
+            let place = (Arc::clone(&group.pod), group.container.clone());
+            listed.extend(group.pids().map(|pid| (pid, place.clone())));
+            tids.extend(group.tids());
+        }
+        let is_where = |process: &Process, (pod, container): &(Arc<str>, Option<Arc<str>>)| {
+            process.pod_uid == *pod && process.container_id == *container
+        };
+        let moved = listed
+            .iter()
+            .filter(|(pid, place)| known.get(**pid).is_none_or(|process| !is_where(process, place)));
+        let missing = known.processes().map(|process| process.id.pid).filter(|pid| !listed.contains_key(pid));
+        let doubtful: Vec<u32> = moved.map(|(&pid, _)| pid).chain(missing).collect();
+        for pid in doubtful {
+            known.look_at(pid, reader, changes);
+        }
+        // What was looked at just now may have threads that began after the lists were read; of those the events come.
+        known.retain_threads(|tid| tids.contains(&tid), changes);
+        self.settled = listed.keys().all(|&pid| known.get(pid).is_some());
+        Ok(())
+    }
+
+    fn report(&mut self, always_read: bool) -> Result<Changes, SourceError> {
+        let mut changes = Vec::new();
+        if self.take_events(&mut changes)?.is_none() {
+            return Ok(Changes::Unknown);
+        }
+        let read = self.cgroups.tree.update().and_then(|other_cgroups| {
+            if always_read || other_cgroups { self.read_lists(&mut changes) } else { Ok(()) }
+        });
+        read.map_err(|error| self.cgroups.unreadable(error))?;
+        Ok(Changes::List(changes))
+    }
+}
+
+impl ProcessSource for ProcConnector {
+    fn name(&self) -> &'static str {
+        "proc-connector"
+    }
+
+    fn snapshot(&mut self, governed: &Governed) -> Result<Snapshot, SourceError> {
+        // What happened before is in the snapshot. What happens while it is taken is told later, and does no harm twice.
+        loop {
+            match self.socket.next() {
+                Ok(Some(_)) | Err(Errno::NOBUFS) => {}
+                Ok(None) => break,
+                Err(error) => return Err(self.cgroups.unreadable(error.into())),
+            }
+        }
+        let snapshot = self.cgroups.snapshot(governed)?;
+        self.known.replace(&snapshot.processes);
+        self.settled = false;
+        Ok(snapshot)
+    }
+
+    fn changes(&mut self) -> Result<Changes, SourceError> {
+        self.report(true)
+    }
+
+    fn events(&mut self) -> Result<Changes, SourceError> {
+        self.report(false)
+    }
+
+    fn survey(&mut self) -> Result<Snapshot, SourceError> {
+        self.cgroups.survey()
+    }
+
+    fn locate(&mut self, tid: u32) -> Result<Located, SourceError> {
+        self.cgroups.locate(tid)
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.wake.as_fd())
+    }
+}
+
+impl Look for Reader {
+    /// Nobody can be sure of a process that cannot be read; it is asked for again while its cgroup lists it.
+    fn process(&mut self, pid: u32) -> Option<Process> {
+        match self.look_up(pid) {
+            Ok(Located::InPod(process)) => Some(process),
+            _ => None,
+        }
+    }
+
+    fn thread(&mut self, id: ProcessId, tid: u32) -> Option<u64> {
+        self.thread_start(id, tid).ok().flatten()
+    }
+}

@@ -1,0 +1,126 @@
+//! What is known of the processes of governed pods, and what each event makes of it.
+
+use std::collections::HashMap;
+
+use super::event::{Event, Task};
+use crate::process::{Change, Process, ProcessId, Thread};
+
+/// A look at a process, past what is known.
+pub(super) trait Look {
+    /// The process with this number, if it is in a governed pod.
+    fn process(&mut self, pid: u32) -> Option<Process>;
+    /// When the thread of that process started.
+    fn thread(&mut self, id: ProcessId, tid: u32) -> Option<u64>;
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    processes: HashMap<u32, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    process: Process,
+    /// The leader ended before the other threads did. That it did so before the process was known is not told; then the
+    /// end of the process is found by its cgroup.
+    leader_ended: bool,
+}
+
+impl Known {
+    /// Replaces everything.
+    pub(super) fn replace(&mut self, processes: &[Process]) {
+        let entries = processes
+            .iter()
+            .map(|process| (process.id.pid, Entry { process: process.clone(), leader_ended: false }));
+        self.processes = entries.collect();
+    }
+
+    pub(super) fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.processes.values().map(|entry| &entry.process)
+    }
+
+    pub(super) fn get(&self, pid: u32) -> Option<&Process> {
+        self.processes.get(&pid).map(|entry| &entry.process)
+    }
+
+    /// Takes one event, in the order in which they happened.
+    pub(super) fn take(&mut self, event: Event, look: &mut impl Look, changes: &mut Vec<Change>) {
+        match event {
+            Event::Fork { parent, child } if child.is_leader() => {
+                // The kernel gives a number away when the one before is free; so that process has ended.
+                self.gone(child.tgid, changes);
+                // A child begins in its parent's cgroup. One that is put into a pod from outside is found by its exec,
+                // or by its cgroup.
+                if self.processes.contains_key(&parent) {
+                    self.look_at(child.tgid, look, changes);
+                }
+            }
+            Event::Fork { child, .. } => self.thread_began(child, look, changes),
+            Event::Exec(pid) => self.look_at(pid, look, changes),
+            Event::Renamed(task, comm) if task.is_leader() => {
+                if let Some(entry) = self.processes.get_mut(&task.tgid)
+                    && entry.process.comm != comm
+                {
+                    entry.process.comm = comm;
+                    changes.push(Change::Renamed(entry.process.id, comm));
+                }
+            }
+            Event::Exit(task) => self.ended(task, changes),
+            Event::Renamed(..) | Event::Answer(_) | Event::Other => {}
+        }
+    }
+
+    /// Holds what is known of one number against what is there now.
+    pub(super) fn look_at(&mut self, pid: u32, look: &mut impl Look, changes: &mut Vec<Change>) {
+        let Some(process) = look.process(pid) else { return self.gone(pid, changes) };
+        if self.get(pid) != Some(&process) {
+            self.processes.insert(pid, Entry { process: process.clone(), leader_ended: false });
+            changes.push(Change::Appeared(process));
+        }
+    }
+
+    /// Gives threads up that `lives` does not know.
+    pub(super) fn retain_threads(&mut self, lives: impl Fn(u32) -> bool, changes: &mut Vec<Change>) {
+        for Entry { process, .. } in self.processes.values_mut() {
+            let id = process.id;
+            process.threads.retain(|&thread| {
+                let lives = lives(thread.tid);
+                if !lives {
+                    changes.push(Change::ThreadGone(id, thread));
+                }
+                lives
+            });
+        }
+    }
+
+    fn thread_began(&mut self, child: Task, look: &mut impl Look, changes: &mut Vec<Change>) {
+        let Some(Entry { process, .. }) = self.processes.get_mut(&child.tgid) else { return };
+        let Some(start) = look.thread(process.id, child.tid) else { return };
+        let thread = Thread { tid: child.tid, start };
+        if !process.threads.contains(&thread) {
+            process.threads.retain(|known| known.tid != thread.tid);
+            process.threads.push(thread);
+            process.threads.sort_unstable();
+            changes.push(Change::ThreadAppeared(process.id, thread));
+        }
+    }
+
+    fn ended(&mut self, task: Task, changes: &mut Vec<Change>) {
+        let Some(Entry { process, leader_ended }) = self.processes.get_mut(&task.tgid) else { return };
+        if task.is_leader() {
+            *leader_ended = true;
+        } else if let Some(at) = process.threads.iter().position(|thread| thread.tid == task.tid) {
+            changes.push(Change::ThreadGone(process.id, process.threads.remove(at)));
+        }
+        if *leader_ended && process.threads.is_empty() {
+            self.gone(task.tgid, changes);
+        }
+    }
+
+    fn gone(&mut self, pid: u32, changes: &mut Vec<Change>) {
+        changes.extend(self.processes.remove(&pid).map(|entry| Change::Gone(entry.process.id)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

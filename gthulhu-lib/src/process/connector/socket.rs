@@ -1,0 +1,78 @@
+//! The socket on which the kernel tells of processes.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::net::netlink::{CONNECTOR, SocketAddrNetlink};
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recvfrom, send, socket_with,
+};
+
+use super::event::{self, Event};
+
+/// Room for the events of some ten thousand forks while this process does not listen.
+const BUFFER: usize = 16 << 20;
+
+#[derive(Debug)]
+pub(super) struct Socket(OwnedFd);
+
+impl Socket {
+    /// Begins to listen. `None`: the kernel does not answer.
+    pub(super) fn listen() -> io::Result<Option<Self>> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let fd = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, Some(CONNECTOR))?;
+        // The greater size needs a right; with the smaller one there are more snapshots after a storm.
+        set_socket_recv_buffer_size_force(&fd, BUFFER)
+            .or_else(|_| set_socket_recv_buffer_size(&fd, BUFFER))?;
+        bind(&fd, &SocketAddrNetlink::new(0, event::PROC))?;
+        match send(&fd, &event::order(true), SendFlags::empty()) {
+            Ok(_) => {}
+            // In another network namespace than the first nobody is there to take it.
+            Err(Errno::CONNREFUSED) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let mut socket = Self(fd);
+        // The order is carried out within the call, and so is the answer sent.
+        loop {
+            match socket.next() {
+                Ok(Some(Event::Answer(0))) => return Ok(Some(socket)),
+                Ok(Some(Event::Answer(error))) => {
+                    return Err(io::Error::from_raw_os_error(i32::try_from(error).unwrap_or_default()));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The next event, if there is one. [`Errno::NOBUFS`]: some were lost.
+    pub(super) fn next(&mut self) -> Result<Option<Event>, Errno> {
+        let mut buffer = [0; 512];
+        loop {
+            let (read, _, sender) = match recvfrom(&self.0, &mut buffer, RecvFlags::empty()) {
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::INTR) => continue,
+                received => received?,
+            };
+            let sender = sender.and_then(|sender| SocketAddrNetlink::try_from(sender).ok());
+            if sender.is_some_and(|sender| sender.pid() == 0) {
+                // What cannot be read is from a kernel that says it in another way.
+                return Ok(Some(event::parse(&buffer[..read]).unwrap_or(Event::Other)));
+            }
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Drop for Socket {
+    /// Older kernels count who listens, and do not notice when a socket is closed.
+    fn drop(&mut self) {
+        let _ = send(&self.0, &event::order(false), SendFlags::empty());
+    }
+}
