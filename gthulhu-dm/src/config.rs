@@ -16,7 +16,8 @@ pub mod key;
 mod sections;
 
 pub use sections::{
-    Daemon, Feed, Limits, Logging, Metrics, Mtls, Node, PublicKeyFrom, Server, State, Strategies, Token,
+    Daemon, Feed, Limits, Logging, Metrics, Mtls, Node, ProcessesBy, PublicKeyFrom, Server, State,
+    Strategies, Token,
 };
 
 /// Everything that can be set: by file, and each key by `DM_SECTION_KEY` in the environment.

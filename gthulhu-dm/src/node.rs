@@ -2,14 +2,11 @@
 //!
 //! The engine is synchronous and has one writer, so it lives on a thread of its own, with the state file beside it.
 //! Handlers send a command and await the answer. Whoever waits at the same time shares one look at the processes,
-//! and when nobody asks the thread looks by itself, so that the table readers see stays fresh. Schedulers, which ask for
+//! and when nobody asks the thread looks by itself, now and then and whenever its source of processes has something to
+//! tell, so that the table readers see stays fresh. Schedulers, which ask for
 //! the same rows again and again, get them from the last look without asking while it is fresh.
 
-use std::{
-    sync::{Arc, mpsc},
-    thread,
-    time::Duration,
-};
+use std::{sync::Arc, thread, time::Duration};
 
 use gthulhu_http::{files::FileError, health::Check};
 use gthulhu_lib::{
@@ -29,6 +26,7 @@ use crate::{
     state::{State, StateFile},
 };
 
+mod inbox;
 mod latest;
 mod rows;
 mod status;
@@ -36,6 +34,7 @@ mod worker;
 
 pub use latest::Rows;
 
+use inbox::Commands;
 use latest::Latest;
 use status::Status;
 use worker::Worker;
@@ -43,7 +42,7 @@ use worker::Worker;
 /// How the thread works.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// How often processes are looked up when nobody asks.
+    /// How often processes are looked up when nobody asks and the source has nothing to tell.
     pub poll: Duration,
     /// How long rows may be answered from the last look at the processes; zero: each answer has a look of its own.
     pub fresh: Duration,
@@ -129,7 +128,7 @@ struct Shown {
 /// The way to the node's thread. The thread ends when the last of these is dropped.
 #[derive(Debug, Clone)]
 pub struct Node {
-    commands: mpsc::Sender<Command>,
+    commands: Commands,
     shown: Arc<Shown>,
 }
 
@@ -142,7 +141,7 @@ impl Node {
         metrics: Metrics,
         options: Options,
     ) -> std::io::Result<(Node, oneshot::Receiver<()>)> {
-        let (commands, inbox) = mpsc::channel();
+        let (commands, inbox) = inbox::channel()?;
         let (ended_sender, ended) = oneshot::channel();
         let shown = Arc::new(Shown {
             status: Status::new(engine.source_name()),
@@ -215,7 +214,7 @@ impl Node {
 
     async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, NodeError> {
         let (sender, receiver) = oneshot::channel();
-        self.commands.send(command(sender)).map_err(|_| NodeError::Ended)?;
+        self.commands.send(command(sender))?;
         receiver.await.map_err(|_| NodeError::Ended)?
     }
 }

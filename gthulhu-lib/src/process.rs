@@ -107,6 +107,11 @@ impl Governed {
         Self(Arc::new(uids.cloned().collect()))
     }
 
+    /// Whether no pod has an intent.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the pod (uid in lower case) has an intent.
     pub fn contains(&self, pod_uid: &str) -> bool {
         self.0.contains(pod_uid)

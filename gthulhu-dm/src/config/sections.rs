@@ -154,12 +154,29 @@ impl Default for State {
     }
 }
 
+/// How processes are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProcessesBy {
+    /// The first of the following that works here.
+    #[default]
+    Auto,
+    /// The kernel tells of forks, programs and ends; needs the host's PID and network namespace.
+    ProcConnector,
+    /// The cgroups of pods that have intents are read; needs the host's cgroup tree of version 2.
+    CgroupProcs,
+    /// Every process is read.
+    ProcWalk,
+}
+
 /// `[node]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Node {
     /// This node's name; empty: `NODE_NAME` of the environment, else the host's name.
     pub name: String,
+    /// How processes are found.
+    pub source: ProcessesBy,
     /// How often processes are looked up when nobody asks, 50 ms to 1 h.
     pub poll: DurationText,
     /// How long schedulers may be answered from the last look at the processes, up to 10 s; 0 s: each answer has a look
@@ -177,6 +194,7 @@ impl Default for Node {
     fn default() -> Self {
         Node {
             name: String::new(),
+            source: ProcessesBy::default(),
             poll: DurationText::new(Duration::from_secs(1)),
             fresh: DurationText::new(Duration::from_millis(100)),
             cgroup_root: String::new(),

@@ -1,16 +1,19 @@
 //! The thread, with a source of processes that the test holds in its hand.
 
 use std::{
-    os::fd::BorrowedFd,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::mpsc::{self, Receiver, Sender},
 };
 
 use gthulhu_lib::{
     engine::EngineOptions,
     intent::Limits,
-    process::{Changes, Governed, Located, ProcessSource, Snapshot, SourceError},
+    process::{
+        Change, Changes, Comm, Governed, Located, Process, ProcessId, ProcessSource, Snapshot, SourceError,
+    },
     wire::IntentBody,
 };
+use rustix::event::{EventfdFlags, eventfd};
 use tempfile::TempDir;
 
 use super::*;
@@ -60,6 +63,43 @@ impl ProcessSource for Puppet {
 
     fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+}
+
+/// Tells of one process when it is rung for, and finds none otherwise.
+struct Ringing {
+    bell: Arc<OwnedFd>,
+    process: Process,
+}
+
+impl ProcessSource for Ringing {
+    fn name(&self) -> &'static str {
+        "ringing"
+    }
+
+    fn snapshot(&mut self, _: &Governed) -> Result<Snapshot, SourceError> {
+        Ok(Snapshot::default())
+    }
+
+    fn changes(&mut self) -> Result<Changes, SourceError> {
+        Ok(Changes::List(Vec::new()))
+    }
+
+    fn events(&mut self) -> Result<Changes, SourceError> {
+        rustix::io::read(&self.bell, &mut [0; 8]).unwrap();
+        Ok(Changes::List(vec![Change::Appeared(self.process.clone())]))
+    }
+
+    fn survey(&mut self) -> Result<Snapshot, SourceError> {
+        Ok(Snapshot::default())
+    }
+
+    fn locate(&mut self, _: u32) -> Result<Located, SourceError> {
+        Ok(Located::NotFound)
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.bell.as_fd())
     }
 }
 
@@ -122,6 +162,34 @@ async fn callers_who_wait_together_share_one_look() {
         caller.await.unwrap().unwrap();
     }
     assert!(held.begun.try_recv().is_err(), "another look began");
+}
+
+#[tokio::test]
+async fn what_the_source_tells_is_in_the_table_without_a_scan() {
+    let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
+    let process = Process {
+        id: ProcessId { pid: 42, start: 7 },
+        parent: 1,
+        comm: Comm::new(b"nginx"),
+        pod_uid: "u1".into(),
+        container_id: None,
+        threads: Vec::new(),
+    };
+    let source = Ringing { bell: Arc::clone(&bell), process };
+    let engine = Engine::new(Box::new(source), EngineOptions { pid_max: 1000 });
+    let table = engine.table();
+    let dir = TempDir::new().unwrap();
+    let (file, _, _) = StateFile::open(dir.path()).unwrap();
+    let state = State { intents: one_intent(), ..State::default() };
+    let metrics = Metrics::new("m", true).unwrap();
+    let options = Options { poll: NEVER, fresh: NEVER, accept_unnumbered: false };
+    let (node, _ended) = Node::start(engine, file, state, metrics, options).unwrap();
+    assert_eq!(node.rows().await.unwrap().all().len(), 0);
+    rustix::io::write(&bell, &1_u64.to_ne_bytes()).unwrap();
+    while table.lookup_task(42, 7).is_none() {
+        tokio::task::yield_now().await;
+    }
+    while node.rows().await.unwrap().all().is_empty() {}
 }
 
 #[tokio::test]

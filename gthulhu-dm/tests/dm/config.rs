@@ -69,7 +69,7 @@ fn by_variable(file: &str, variable: &str, default: &Value) -> Value {
     let texts = match default {
         Value::Bool(value) => vec![(!value).to_string()],
         Value::Number(number) => vec![(number.as_u64().unwrap() + 1).to_string()],
-        _ => ["any", "7s", "changed"].map(str::to_owned).to_vec(),
+        _ => ["any", "7s", "proc-walk", "changed"].map(str::to_owned).to_vec(),
     };
     let read = |text: &String| {
         let env = |name: &str| (name == variable).then(|| text.clone());

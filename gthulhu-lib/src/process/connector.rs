@@ -34,7 +34,8 @@ use socket::Socket;
 #[derive(Debug)]
 pub struct ProcConnector {
     cgroups: CgroupProcs,
-    socket: Socket,
+    /// While no pod is governed nobody listens.
+    socket: Option<Socket>,
     known: Known,
     /// Whether the cgroups' lists, as they were read last, say what is known.
     settled: bool,
@@ -43,26 +44,42 @@ pub struct ProcConnector {
 }
 
 impl ProcConnector {
-    /// Begins to listen, or says why this source cannot work here.
+    /// Tries to listen, and says why if this source cannot work here.
     pub fn new(options: WalkOptions) -> Result<Self, Unavailable> {
         let cgroups = CgroupProcs::new(options)?;
-        let socket = Socket::listen().map_err(Unavailable::Connector)?.ok_or(Unavailable::Silent)?;
-        let wake = epoll::create(epoll::CreateFlags::CLOEXEC)
-            .map_err(|error| Unavailable::Connector(error.into()))?;
-        let add =
-            |fd: BorrowedFd<'_>| epoll::add(&wake, fd, epoll::EventData::new_u64(0), epoll::EventFlags::IN);
-        cgroups
-            .wake_fd()
-            .map_or(Ok(()), add)
-            .and(add(socket.fd()))
-            .map_err(|error| Unavailable::Connector(error.into()))?;
-        Ok(Self { cgroups, socket, known: Known::default(), settled: false, wake })
+        Socket::listen()?;
+        let wake = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let source = Self { cgroups, socket: None, known: Known::default(), settled: false, wake };
+        if let Some(cgroups) = source.cgroups.wake_fd() {
+            source.wake_by(cgroups)?;
+        }
+        Ok(source)
+    }
+
+    fn wake_by(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        epoll::add(&self.wake, fd, epoll::EventData::new_u64(0), epoll::EventFlags::IN)
+    }
+
+    /// Listens if it has to. What was told before is passed over.
+    fn listen_if(&mut self, wanted: bool) -> Result<(), Unavailable> {
+        let Some(socket) = self.socket.as_mut().filter(|_| wanted) else {
+            self.socket = wanted.then(Socket::listen).transpose()?;
+            return Ok(self.socket.as_ref().map_or(Ok(()), |socket| self.wake_by(socket.fd()))?);
+        };
+        loop {
+            match socket.next() {
+                Ok(Some(_)) | Err(Errno::NOBUFS) => {}
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Takes the events that are there. `None`: some were lost.
     fn take_events(&mut self, changes: &mut Vec<Change>) -> Result<Option<()>, SourceError> {
+        let Some(socket) = &mut self.socket else { return Ok(Some(())) };
         loop {
-            match self.socket.next() {
+            match socket.next() {
                 Ok(Some(event)) => self.known.take(event, &mut self.cgroups.reader, changes),
                 Ok(None) => break,
                 Err(Errno::NOBUFS) => return Ok(None),
@@ -128,13 +145,8 @@ impl ProcessSource for ProcConnector {
 
     fn snapshot(&mut self, governed: &Governed) -> Result<Snapshot, SourceError> {
         // What happened before is in the snapshot. What happens while it is taken is told later, and does no harm twice.
-        loop {
-            match self.socket.next() {
-                Ok(Some(_)) | Err(Errno::NOBUFS) => {}
-                Ok(None) => break,
-                Err(error) => return Err(self.cgroups.unreadable(error.into())),
-            }
-        }
+        self.listen_if(!governed.is_empty())
+            .map_err(|error| self.cgroups.unreadable(io::Error::other(error)))?;
         let snapshot = self.cgroups.snapshot(governed)?;
         self.known.replace(&snapshot.processes);
         self.settled = false;

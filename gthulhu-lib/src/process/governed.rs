@@ -24,6 +24,7 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 use rustix::fs::CWD;
+use rustix::io::Errno;
 
 use super::cgroup::{OwnDepth, Roots};
 use super::walk::{ProcWalk, WalkOptions, files};
@@ -64,6 +65,12 @@ pub enum Unavailable {
     /// The configured cgroup root cannot be one.
     #[error(transparent)]
     CgroupRoot(#[from] SourceError),
+}
+
+impl From<Errno> for Unavailable {
+    fn from(error: Errno) -> Self {
+        Self::Connector(error.into())
+    }
 }
 
 /// Reads the cgroups of governed pods.

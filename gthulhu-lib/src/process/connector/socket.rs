@@ -11,6 +11,7 @@ use rustix::net::{
 };
 
 use super::event::{self, Event};
+use crate::process::governed::Unavailable;
 
 /// Room for the events of some ten thousand forks while this process does not listen.
 const BUFFER: usize = 16 << 20;
@@ -19,31 +20,30 @@ const BUFFER: usize = 16 << 20;
 pub(super) struct Socket(OwnedFd);
 
 impl Socket {
-    /// Begins to listen. `None`: the kernel does not answer.
-    pub(super) fn listen() -> io::Result<Option<Self>> {
+    /// Begins to listen.
+    pub(super) fn listen() -> Result<Self, Unavailable> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, Some(CONNECTOR))?;
         // The greater size needs a right; with the smaller one there are more snapshots after a storm.
         set_socket_recv_buffer_size_force(&fd, BUFFER)
             .or_else(|_| set_socket_recv_buffer_size(&fd, BUFFER))?;
         bind(&fd, &SocketAddrNetlink::new(0, event::PROC))?;
-        match send(&fd, &event::order(true), SendFlags::empty()) {
-            Ok(_) => {}
-            // In another network namespace than the first nobody is there to take it.
-            Err(Errno::CONNREFUSED) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        }
         let mut socket = Self(fd);
+        match send(&socket.0, &event::order(true), SendFlags::empty()) {
+            // In another network namespace than the first nobody is there to take it.
+            Err(Errno::CONNREFUSED) => return Err(Unavailable::Silent),
+            sent => sent?,
+        };
         // The order is carried out within the call, and so is the answer sent.
         loop {
-            match socket.next() {
-                Ok(Some(Event::Answer(0))) => return Ok(Some(socket)),
-                Ok(Some(Event::Answer(error))) => {
-                    return Err(io::Error::from_raw_os_error(i32::try_from(error).unwrap_or_default()));
+            match socket.next()? {
+                Some(Event::Answer(0)) => return Ok(socket),
+                Some(Event::Answer(error)) => {
+                    let error = i32::try_from(error).unwrap_or_default();
+                    return Err(Unavailable::Connector(io::Error::from_raw_os_error(error)));
                 }
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(None),
-                Err(error) => return Err(error.into()),
+                Some(_) => {}
+                None => return Err(Unavailable::Silent),
             }
         }
     }
