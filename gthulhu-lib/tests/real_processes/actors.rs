@@ -50,7 +50,7 @@ impl Actor {
         Self::start(command, dir, container)
     }
 
-    /// Starts this test's own program under this name, as a process that makes threads.
+    /// Starts this test's own program under this name, as a process that makes threads and idle processes.
     pub(crate) fn threaded(name: &str, container: &Container) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let program = dir.path().join(name);
@@ -104,6 +104,16 @@ impl Actor {
     /// Starts a thread and gives its tid.
     pub(crate) fn start_thread(&mut self) -> u32 {
         self.order("start").parse().expect("a tid")
+    }
+
+    /// Starts an idle process, which is in this one's cgroup from the beginning, and gives its pid.
+    pub(crate) fn start_idle(&mut self) -> u32 {
+        self.order("idle").parse().expect("a pid")
+    }
+
+    /// Ends the idle process and waits for it: its number is free then.
+    pub(crate) fn end_idle(&mut self) {
+        self.order("end");
     }
 
     /// Ends the thread that was started.
@@ -189,18 +199,23 @@ fn makes_threads_when_told() {
         return;
     }
     println!("\nready");
-    let mut running = Vec::new();
+    let (mut threads, mut idle) = (Vec::new(), None);
     for order in std::io::stdin().lines() {
-        if order.expect("orders are text") == "start" {
-            let (tid, thread) = waiting_thread();
-            running.push(thread);
-            println!("{tid}");
-        } else {
-            for (end, thread) in running.drain(..) {
-                drop(end);
-                thread.join().expect("the thread ends well");
+        match order.expect("orders are text").as_str() {
+            "start" => {
+                let (tid, thread) = waiting_thread();
+                threads.push(thread);
+                println!("{tid}");
             }
-            println!("ok");
+            "idle" => println!("{}", idle.insert(Idle::start()).pid()),
+            _ => {
+                idle = None;
+                for (end, thread) in threads.drain(..) {
+                    drop(end);
+                    thread.join().expect("the thread ends well");
+                }
+                println!("ok");
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod attacks;
 mod equivalence;
 mod namespace;
 mod pods;
+mod quiet;
 mod reuse;
 mod sources;
 #[path = "../shapes/table.rs"]
