@@ -94,7 +94,7 @@ fn reuse(
     outcome: &mut Outcome,
 ) {
     // Every other time there is a whole tick for both to begin in; else they begin in different ones.
-    let in_one_tick = outcome.reused % 2 == 0;
+    let in_one_tick = outcome.reused.is_multiple_of(2);
     if in_one_tick {
         next_tick();
     }
