@@ -1,0 +1,124 @@
+//! A node full of sleeping processes, most of them in cgroups as a kubelet makes them, and how the `procfs` crate sees it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Outcome;
+use crate::compiled::{Running, compile};
+use crate::fixtures::{Numbers, command_names, uid};
+
+/// Processes of each container; every tenth group of processes is in none.
+const GROUP: usize = 10;
+
+/// Cgroup, name, parent and start time of every process, read by the `procfs` crate.
+pub fn with_procfs() -> Outcome<usize> {
+    let mut count = 0;
+    for process in procfs::process::all_processes()? {
+        // Processes may end while they are read.
+        let Ok(process) = process else { continue };
+        if let (Ok(cgroups), Ok(stat)) = (process.cgroups(), process.stat()) {
+            std::hint::black_box((cgroups, stat));
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// The processes, and the cgroups made for them.
+pub struct Node {
+    nursery: Running,
+    tree: Option<(PathBuf, PathBuf)>,
+    /// How many of its processes are in pods.
+    pub in_pods: usize,
+    /// The pods' uids.
+    pub pods: Vec<String>,
+    _programs: tempfile::TempDir,
+}
+
+impl Node {
+    /// Starts so many processes.
+    pub fn start(processes: usize) -> Outcome<Self> {
+        let programs = tempfile::tempdir()?;
+        let program = compile("nursery", programs.path())?;
+        let tree = mount().map(|mount| (mount.join(format!("gthulhu-bench-{}", std::process::id())), mount));
+        let tree = tree.filter(|(top, _)| fs::create_dir(top).is_ok());
+        let names = command_names(400);
+        let mut numbers = Numbers::new(5);
+        let (mut orders, mut in_pods, mut pods) = (String::new(), 0, Vec::new());
+        for group in 0..processes / GROUP {
+            let name = &names[group % names.len()];
+            // Those in no pod come first, while the nursery is still in its own cgroup.
+            let procs = match &tree {
+                Some((top, _)) if group >= processes / GROUP / 10 => {
+                    in_pods += GROUP;
+                    pods.push(uid(&mut numbers));
+                    container(top, &pods[pods.len() - 1], &mut numbers)?.display().to_string()
+                }
+                _ => "-".to_owned(),
+            };
+            writeln!(orders, "{procs} {GROUP} {name}")?;
+        }
+        let mut nursery = Running::launch(&mut Command::new(program), format!("{orders}.\n").as_bytes())?;
+        nursery.line()?;
+        Ok(Node { nursery, tree, in_pods, pods, _programs: programs })
+    }
+
+    /// Whether cgroups could be made; without root they cannot.
+    pub fn has_pods(&self) -> bool {
+        self.tree.is_some()
+    }
+
+    /// The `cgroup.procs` of a new container in a pod with this uid.
+    pub fn container(&self, pod: &str) -> Outcome<PathBuf> {
+        let (top, _) = self.tree.as_ref().ok_or("no cgroup can be made here")?;
+        container(top, pod, &mut Numbers::new(9))
+    }
+
+    /// The root of the pods' cgroups, if there is one.
+    pub fn cgroup_root(&self) -> Option<String> {
+        let (top, mount) = self.tree.as_ref()?;
+        Some(format!("/{}/kubepods.slice", top.strip_prefix(mount).ok()?.display()))
+    }
+
+    /// Ends the processes and removes the cgroups.
+    pub fn end(self) -> Outcome<()> {
+        self.nursery.finish()?;
+        if let Some((top, _)) = &self.tree {
+            remove(top)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the cgroup of a container in this pod, as the systemd driver names it; gives its `cgroup.procs`.
+fn container(top: &Path, pod: &str, numbers: &mut Numbers) -> Outcome<PathBuf> {
+    let pod = pod.replace('-', "_");
+    let [a, b, c, d] = [(); 4].map(|()| numbers.draw());
+    let id = format!("{a:016x}{b:016x}{c:016x}{d:016x}");
+    let dir = top
+        .join("kubepods.slice/kubepods-burstable.slice")
+        .join(format!("kubepods-burstable-pod{pod}.slice"))
+        .join(format!("cri-containerd-{id}.scope"));
+    fs::create_dir_all(&dir)?;
+    Ok(dir.join("cgroup.procs"))
+}
+
+/// Removes a tree of cgroups that no process is in: directories only, from the leaves.
+fn remove(dir: &Path) -> Outcome<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(fs::remove_dir(dir)?)
+}
+
+/// Where cgroup version 2 is mounted.
+fn mount() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+    line.split(' ').nth(4).map(PathBuf::from)
+}
