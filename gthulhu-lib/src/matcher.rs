@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use crate::process::Comm;
 
@@ -16,6 +16,9 @@ pub const PAUSE: &[u8] = b"pause";
 /// Command names whose answers are remembered. A process can rename itself as often as it likes, so the memory has a
 /// bound; beyond it everything is forgotten and learnt again.
 const MEMO_MAX: usize = 4096;
+
+/// How many regexes are asked together, in one pass over the name. With fewer it is not worth the compiling.
+const TOGETHER: usize = 64;
 
 /// One compiled command regex. The empty one matches every process.
 #[derive(Clone, Debug)]
@@ -30,6 +33,10 @@ impl CommandRegex {
         RegexBuilder::new(text).size_limit(REGEX_SIZE_LIMIT).build().map(Some).map(Self)
     }
 
+    fn text(&self) -> &str {
+        self.0.as_ref().map_or("", Regex::as_str)
+    }
+
     /// Whether the regex is found anywhere in the command name.
     pub fn is_match(&self, comm: &Comm) -> bool {
         self.0.as_ref().is_none_or(|regex| regex.is_match(comm.as_bytes()))
@@ -41,6 +48,8 @@ impl CommandRegex {
 #[derive(Debug, Default)]
 pub struct Matchers {
     regexes: Vec<CommandRegex>,
+    /// For each full [`TOGETHER`] of them one that asks all at once, if it could be compiled. Made when first needed.
+    sets: Vec<Option<RegexSet>>,
     memo: HashMap<u128, Matches, Seeded>,
 }
 
@@ -74,11 +83,37 @@ impl Matchers {
         if self.memo.len() >= MEMO_MAX && !self.memo.contains_key(&key) {
             self.memo.clear();
         }
-        self.memo.entry(key).or_insert_with(|| {
-            let matching = self.regexes.iter().enumerate().filter(|(_, regex)| regex.is_match(comm));
-            Matches(matching.map(|(number, _)| number).collect())
-        })
+        let Self { regexes, sets, memo } = self;
+        memo.entry(key).or_insert_with(|| Matches(ask(regexes, sets, comm)))
     }
+}
+
+/// The numbers of the regexes that are found in the command name.
+fn ask(regexes: &[CommandRegex], sets: &mut Vec<Option<RegexSet>>, comm: &Comm) -> Box<[usize]> {
+    let mut found = Vec::new();
+    let mut first = 0;
+    for (at, some) in regexes.chunks(TOGETHER).enumerate() {
+        if at == sets.len() && some.len() == TOGETHER {
+            sets.push(together(some));
+        }
+        match sets.get(at) {
+            Some(Some(set)) => {
+                found.extend(set.matches(comm.as_bytes()).into_iter().map(|number| first + number));
+            }
+            _ => {
+                let matching = some.iter().enumerate().filter(|(_, regex)| regex.is_match(comm));
+                found.extend(matching.map(|(number, _)| first + number));
+            }
+        }
+        first += some.len();
+    }
+    found.into()
+}
+
+/// Those that are small each may be too large together; then each is asked.
+fn together(regexes: &[CommandRegex]) -> Option<RegexSet> {
+    let texts = regexes.iter().map(CommandRegex::text);
+    RegexSetBuilder::new(texts).size_limit(REGEX_SIZE_LIMIT * TOGETHER).build().ok()
 }
 
 /// Hashes the keys of the memo with one multiplication. Whoever names processes would have to know the seeds to find
@@ -163,6 +198,34 @@ mod tests {
                 "remembered answer, {regex:?} on {comm}"
             );
         }
+    }
+
+    #[test]
+    fn many_regexes_are_answered_as_each_of_them_is() {
+        let kinds = ["", "^n{}$", "^n1", "n{}|{}$", "[{}]", r"(?i)N{}", r"(?-u:\xff){}", "(a{50}){50}|{}$"];
+        let texts: Vec<String> = (0..3 * TOGETHER + 5)
+            .map(|number| kinds[number % 8].replace("{}", &number.to_string()))
+            .collect();
+        let each: Vec<CommandRegex> = texts.iter().map(|text| CommandRegex::compile(text).unwrap()).collect();
+        let mut matchers = Matchers::default();
+        for (number, regex) in each.iter().enumerate() {
+            matchers.add(regex.clone());
+            // Asked in between as well: what comes later counts too.
+            if number % 50 == 0 {
+                matchers.of(&Comm::new(b"n1"));
+            }
+        }
+        for name in ["n1", "n100", "N6", "", "7", "aaaa", "n195"]
+            .map(str::as_bytes)
+            .into_iter()
+            .chain([&b"\xff6"[..]])
+        {
+            let comm = Comm::new(name);
+            let expected: Vec<usize> =
+                (0..each.len()).filter(|&number| each[number].is_match(&comm)).collect();
+            assert_eq!(matchers.of(&comm).numbers(), expected, "{comm}");
+        }
+        assert_eq!(matchers.sets.len(), 3);
     }
 
     #[test]
