@@ -4,6 +4,7 @@
 
 mod actors;
 mod attacks;
+mod elsewhere;
 mod equivalence;
 mod namespace;
 mod pods;
