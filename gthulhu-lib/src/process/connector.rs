@@ -24,7 +24,7 @@ use std::sync::Arc;
 use rustix::event::epoll;
 use rustix::io::Errno;
 
-use super::governed::{CgroupProcs, Reader, Unavailable};
+use super::governed::{CgroupProcs, Reader, Unavailable, is_ours};
 use super::walk::WalkOptions;
 use super::{Change, Changes, Governed, Located, Process, ProcessId, ProcessSource, Snapshot, SourceError};
 use known::{Known, Look};
@@ -95,8 +95,13 @@ impl ProcConnector {
         let Self { cgroups: CgroupProcs { tree, reader }, known, .. } = self;
         let mut changed = !self.settled;
         for (group, keep) in tree.groups() {
-            changed |= group.read(keep)?;
-            changed |= group.read_threads(keep)?;
+            // One that cannot be read tells nothing; those who were in it are looked up below.
+            for read in [group.read(keep), group.read_threads(keep)] {
+                changed |= match read {
+                    Err(error) if is_ours(&error) => return Err(error),
+                    read => read.unwrap_or(false),
+                };
+            }
         }
         if !changed {
             return Ok(());

@@ -33,6 +33,7 @@ use reader::Found;
 use tree::Tree;
 
 pub(super) use reader::Reader;
+pub(super) use tree::is_ours;
 
 /// Why a source cannot be used here. Another can.
 #[derive(Debug, thiserror::Error)]

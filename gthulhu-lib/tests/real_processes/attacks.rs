@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use gthulhu_lib::process::cgroup::{Placement, Refusal};
+use gthulhu_lib::process::governed::CgroupProcs;
 use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
 use gthulhu_lib::process::{Governed, Located, ProcessSource};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, unlinkat};
 
 use crate::actors::Idle;
 use crate::pods::Pods;
+use crate::sources::options;
 use crate::table::{A, B, Row, rows};
 
 const ROOTS: [&str; 4] =
@@ -96,6 +98,9 @@ fn a_path_too_long_for_the_kernel_to_show_leads_to_no_other_pod() {
         .expect("a process can be moved");
     let located = walk.locate(process.pid());
     let snapshot = walk.snapshot(&Governed::from_iter([A, B])).expect("/proc is readable");
+    let mut by_cgroup = CgroupProcs::new(options(&pods)).expect("the tree is there");
+    let by_cgroup = by_cgroup.snapshot(&Governed::from_iter([A, B])).expect("the tree is readable");
+    assert!(by_cgroup.processes.is_empty() && by_cgroup.left_out.unreadable >= 1, "{by_cgroup:?}");
     container.add(process.pid());
     for (above, name) in levels.iter().zip(&names).rev() {
         unlinkat(above, name, AtFlags::REMOVEDIR).expect("it is empty");

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use super::group::Group;
+use super::tree::is_ours;
 use crate::process::walk::{self, Depth, ProcWalk, files, is_gone, stat::Stat};
 use crate::process::{Governed, Located, Process, ProcessId, Snapshot};
 
@@ -49,7 +50,14 @@ impl Reader {
 
     /// Reads who is in the group, and all about them.
     pub(super) fn read_group(&mut self, group: &mut Group, keep: bool, found: &mut Found) -> io::Result<()> {
-        group.read(keep)?;
+        match group.read(keep) {
+            Ok(_) => {}
+            Err(error) if is_ours(&error) => return Err(error),
+            Err(_) => {
+                found.snapshot.left_out.unreadable += 1;
+                return Ok(());
+            }
+        }
         let pids: Vec<u32> = group.pids().collect();
         if group.refused {
             found.snapshot.left_out.refused += pids.len() as u64;

@@ -180,9 +180,11 @@ fn what_is_not_believed_and_what_makes_no_sense_is_counted() {
     node.stat(11, "zombie", 'Z', 1, 1);
     fs::write(node.path("proc/12/stat"), "12 (bad").unwrap();
     node.group(&format!("{}/c/pod{OTHER}", pod_dir()), &[20, 21]);
+    // A list that is none.
+    fs::create_dir_all(node.path("cgroup").join(pod_dir()).join("x/cgroup.procs")).unwrap();
     let snapshot = node.source().snapshot(&governed()).unwrap();
     assert_eq!(pids(&snapshot), [10]);
-    assert_eq!(snapshot.left_out, LeftOut { refused: 2, unreadable: 1 });
+    assert_eq!(snapshot.left_out, LeftOut { refused: 2, unreadable: 2 });
 }
 
 #[test]

@@ -186,7 +186,10 @@ impl Tree {
                 Err(error) if is_gone(&error) => continue,
                 Err(error) if is_ours(&error) => return Err(error),
                 // Deeper than a path can say, or closed to this user.
-                Err(_) => unreadable += 1,
+                Err(_) => {
+                    unreadable += 1;
+                    continue;
+                }
             }
             let known = before.iter().position(|group| group.path == path);
             groups.push(match known {
@@ -267,7 +270,7 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 /// Whether it is this process that lacks something, and not the directory.
-fn is_ours(error: &io::Error) -> bool {
+pub(in crate::process) fn is_ours(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE, Errno::NOMEM]
         .map(Errno::raw_os_error)
         .map(Some)
