@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::compiled::{Running, compile};
@@ -105,15 +107,24 @@ fn container(top: &Path, pod: &str, numbers: &mut Numbers) -> Outcome<PathBuf> {
     Ok(dir.join("cgroup.procs"))
 }
 
-/// Removes a tree of cgroups that no process is in: directories only, from the leaves.
+/// Removes a tree of cgroups: directories only, from the leaves. Processes that were killed leave a moment later.
 fn remove(dir: &Path) -> Outcome<()> {
+    const PATIENCE: Duration = Duration::from_secs(10);
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             remove(&entry.path())?;
         }
     }
-    Ok(fs::remove_dir(dir)?)
+    let begun = Instant::now();
+    loop {
+        match fs::remove_dir(dir) {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && begun.elapsed() < PATIENCE => {
+                std::thread::yield_now();
+            }
+            removed => return Ok(removed?),
+        }
+    }
 }
 
 /// Where cgroup version 2 is mounted.

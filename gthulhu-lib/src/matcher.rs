@@ -18,7 +18,7 @@ pub const PAUSE: &[u8] = b"pause";
 const MEMO_MAX: usize = 4096;
 
 /// How many regexes are asked together, in one pass over the name. With fewer it is not worth the compiling.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 250;
 
 /// One compiled command regex. The empty one matches every process.
 #[derive(Clone, Debug)]
