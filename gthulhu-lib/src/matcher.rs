@@ -96,14 +96,11 @@ fn ask(regexes: &[CommandRegex], sets: &mut Vec<Option<RegexSet>>, comm: &Comm) 
         if at == sets.len() && some.len() == TOGETHER {
             sets.push(together(some));
         }
-        match sets.get(at) {
-            Some(Some(set)) => {
-                found.extend(set.matches(comm.as_bytes()).into_iter().map(|number| first + number));
-            }
-            _ => {
-                let matching = some.iter().enumerate().filter(|(_, regex)| regex.is_match(comm));
-                found.extend(matching.map(|(number, _)| first + number));
-            }
+        if let Some(Some(set)) = sets.get(at) {
+            found.extend(set.matches(comm.as_bytes()).into_iter().map(|number| first + number));
+        } else {
+            let matching = some.iter().enumerate().filter(|(_, regex)| regex.is_match(comm));
+            found.extend(matching.map(|(number, _)| first + number));
         }
         first += some.len();
     }
