@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -25,10 +25,12 @@ use crate::node::Node;
 
 const FORKS: usize = 1000;
 const POLL: Duration = Duration::from_secs(1);
+/// A fork that is not known after this time never will be.
+const PATIENCE: Duration = Duration::from_secs(10);
 const POD: &str = "20da609e-6973-4463-a1e3-1b0b4f33cb1e";
 
 /// When each process was first found in the table, in nanoseconds of the monotonic clock.
-type Known = Arc<Mutex<HashMap<u32, u64>>>;
+type Known = Arc<(Mutex<HashMap<u32, u64>>, Condvar)>;
 
 /// Measures and reports.
 pub fn run(report: &mut Report<impl Write>) -> Outcome<()> {
@@ -52,17 +54,13 @@ pub fn run(report: &mut Report<impl Write>) -> Outcome<()> {
     let mut delays = Vec::with_capacity(FORKS);
     let outcome = (0..FORKS).try_for_each(|_| -> Outcome<()> {
         let (pid, at) = forker.fork()?;
-        let begun = now();
-        loop {
-            if let Some(found) = known.lock().unwrap_or_else(PoisonError::into_inner).get(&pid) {
-                delays.push(Duration::from_nanos(found.saturating_sub(at)));
-                return Ok(());
-            }
-            if now() - begun > 10_000_000_000 {
-                return Err(format!("process {pid} was not found").into());
-            }
-            thread::sleep(Duration::from_micros(500));
-        }
+        let (known, news) = &*known;
+        let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = news.wait_timeout_while(known, PATIENCE, |known| !known.contains_key(&pid));
+        let (known, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let found = known.get(&pid).ok_or_else(|| format!("process {pid} was not found"))?;
+        delays.push(Duration::from_nanos(found.saturating_sub(at)));
+        Ok(())
     });
     ended.store(true, Ordering::Relaxed);
     follower.join().map_err(|_| "the follower ended")?;
@@ -88,12 +86,14 @@ fn follow(mut engine: Engine, known: &Known, ended: &AtomicBool) {
         let followed = engine.follow();
         let at = now();
         if followed.is_ok_and(|followed| followed.processes_changed) {
+            let (known, news) = &**known;
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
             // A number that comes again belongs to another process.
             known.retain(|&pid, _| engine.rows().iter().any(|row| row.tid == pid));
             for row in engine.rows() {
                 known.entry(row.tid).or_insert(at);
             }
+            news.notify_all();
         }
     }
 }
