@@ -1,182 +1,145 @@
-//! The table that schedulers read: one word per pid, published as whole generations, read without locks.
+//! The table that schedulers read: one word per pid, published as whole generations, read without locks, from any
+//! process that was handed its file.
 //!
-//! There are two banks of words and one generation number, whose lowest bit names the bank that readers use.
-//! The writer brings the idle bank up to date and then raises the number, so a whole set of changes becomes
-//! visible at once. A reader notes the number, reads its words and looks at the number again: if it moved, the
-//! bank may have been written to meanwhile and the reader starts over. Banks are never freed or moved, and
-//! every word is atomic, so a reader may be late but never reads freed or half-written memory.
+//! [`protocol`] says how writer and readers keep out of each other's way, [`layout`] where everything is, [`memory`] is the
+//! file. What a reader may count on:
 //!
-//! Why an unmoved number proves the words: the writer touches the bank of generation `g` again only after it
-//! published `g + 1`. Its release fence stands between that and its first write; the reader's acquire fence
-//! stands between its last read and its second look. A reader that saw such a write therefore sees `g + 1`.
+//! - **Whole generations.** A lookup gives what one generation holds, a batch gives all its words from one; that
+//!   generation was the published one when the lookup began, or a later one.
+//! - **It waits for nobody.** No lookup takes a lock, writes to the table, allocates or makes a system call. It is over after at
+//!   most [`ATTEMPTS`] attempts, whatever anybody does. An attempt fails only if three publications fall into it, and
+//!   a [`TableWriter`] leaves [`SPACING`] between two: only a reader that is kept from running for twice that, or whose batch
+//!   takes that long, makes a second one. The last attempt failing means "no entry", which takes a writer that does
+//!   not keep to this, or a machine that interrupts the same few nanoseconds every time.
+//! - **Words of a foreign writer do no harm.** Whatever is in the memory, every read of it is within bounds, and what
+//!   an [`Entry`] gives is within the scale.
+//!
+//! Memory: the file is four banks of 8 bytes for each pid below `pid_max`, 128 MiB at most, of which there is only what was
+//! written to: 16 KiB for each 512 neighbouring pids of which one ever had an entry. Reading adds nothing to that.
+//!
+//! A table lives as long as anybody has it mapped. Its readers do not see its writer end: they keep the last
+//! generation, as a scheduler without its decision maker should.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+mod layout;
+#[expect(unsafe_code, reason = "memory that other processes share is reached by mapping a file")]
+mod memory;
+mod open;
+mod protocol;
+mod writer;
 
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use self::layout::{BANKS, PRESENCE_SHIFT};
+use self::memory::Memory;
+use self::protocol::Machine;
 use super::Entry;
-use super::diff::Diff;
+
+pub use open::OpenError;
+pub use writer::TableWriter;
 
 /// The greatest pid range that the kernel can be set to (pids are below it).
 pub const PID_MAX_LIMIT: u32 = 1 << 22;
 
-/// Words per page: banks grow in pieces of 4 KiB, only where pids have had entries.
-const PAGE: usize = 512;
+/// The least time between two publications of a [`TableWriter`].
+pub const SPACING: Duration = Duration::from_micros(20);
 
-type Page = [AtomicU64; PAGE];
-type Bank = Box<[OnceLock<Box<Page>>]>;
+/// How often a lookup is attempted.
+pub const ATTEMPTS: u32 = 64;
 
 /// Strategies by pid (or thread id), for any number of readers. Written through the one [`TableWriter`].
 #[derive(Debug)]
 pub struct StrategyTable {
-    generation: AtomicU64,
-    banks: [Bank; 2],
+    memory: Memory,
 }
 
 impl StrategyTable {
+    /// Maps a table of another process, of which this file is a descriptor (see [`StrategyTable::file`]).
+    ///
+    /// # Errors
+    ///
+    /// Nothing of the file is believed: if it is not sealed as a [`TableWriter`] seals it, or has another layout or size,
+    /// or cannot be mapped, it is refused.
+    pub fn open(file: OwnedFd) -> Result<Self, OpenError> {
+        Ok(Self { memory: Memory::open(file)? })
+    }
+
+    /// The file to hand to other processes, which can only read it. `None` where the system has no such files: the table is
+    /// then good for this process alone.
+    pub fn file(&self) -> Option<BorrowedFd<'_>> {
+        self.memory.file()
+    }
+
+    /// The first byte of the mapping, for readers that find their way by its documented header: those written in C.
+    /// It is mapped as long as this value lives.
+    pub fn as_ptr(&self) -> *const u8 {
+        self.memory.base()
+    }
+
     /// The entry of `pid` as published, whichever task it was made for.
+    #[inline]
     pub fn lookup(&self, pid: u32) -> Option<Entry> {
-        let mut word = [0];
-        self.lookup_batch(&[pid], &mut word);
-        Entry::from_bits(word[0])
+        Entry::from_bits(self.lookup_word(pid))
+    }
+
+    /// The word of `pid` as published; 0 is no entry (see [`Entry::from_bits`]).
+    #[inline]
+    pub fn lookup_word(&self, pid: u32) -> u64 {
+        self.read(|bank| self.word(bank, pid)).map_or(0, |(_, word)| word)
     }
 
     /// The entry of the task with this number that started at `start` clock ticks after boot.
+    #[inline]
     pub fn lookup_task(&self, pid: u32, start: u64) -> Option<Entry> {
         self.lookup(pid).filter(|entry| entry.is_of(start))
     }
 
     /// Writes the words of `pids` to `words`, all from one generation, which it returns. A word of 0 is no
     /// entry (see [`Entry::from_bits`]). Of slices that differ in length the longer one's rest is left alone.
-    pub fn lookup_batch(&self, pids: &[u32], words: &mut [u64]) -> u64 {
-        loop {
-            let generation = self.generation.load(Ordering::Acquire);
-            let bank = &self.banks[usize::from(generation & 1 == 1)];
+    ///
+    /// A batch that cannot be read within two [`SPACING`]s, some ten thousand pids, may be read again for each three
+    /// publications that fall into it. `None` if that happened [`ATTEMPTS`] times; then all words are 0.
+    #[inline]
+    pub fn lookup_batch(&self, pids: &[u32], words: &mut [u64]) -> Option<u64> {
+        let read = self.read(|bank| {
             for (word, &pid) in words.iter_mut().zip(pids) {
-                *word = read(bank, pid);
+                *word = self.word(bank, pid);
             }
-            fence(Ordering::Acquire);
-            if self.generation.load(Ordering::Relaxed) == generation {
-                return generation;
-            }
-            std::hint::spin_loop();
-        }
+        });
+        let Some((generation, ())) = read else {
+            let filled = words.len().min(pids.len());
+            words[..filled].fill(0);
+            return None;
+        };
+        Some(generation)
     }
 
     /// The number of the generation that readers see now. It moves only when an entry changes.
     pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        self.memory.generation().load(Ordering::Acquire)
     }
 
     /// Pids from here on never have an entry.
     pub fn pid_max(&self) -> u32 {
-        u32::try_from(self.banks[0].len() * PAGE).unwrap_or(PID_MAX_LIMIT)
-    }
-}
-
-fn read(bank: &Bank, pid: u32) -> u64 {
-    let (page, slot) = position(pid);
-    bank.get(page).and_then(OnceLock::get).map_or(0, |page| page[slot].load(Ordering::Relaxed))
-}
-
-fn write(bank: &Bank, pid: u32, word: u64) {
-    let (page, slot) = position(pid);
-    let Some(page) = bank.get(page) else { return };
-    if word != 0 || page.get().is_some() {
-        page.get_or_init(|| Box::new([const { AtomicU64::new(0) }; PAGE]))[slot]
-            .store(word, Ordering::Relaxed);
-    }
-}
-
-fn position(pid: u32) -> (usize, usize) {
-    let pid = usize::try_from(pid).unwrap_or(usize::MAX);
-    (pid / PAGE, pid % PAGE)
-}
-
-/// The only way to change a [`StrategyTable`].
-#[derive(Debug)]
-pub struct TableWriter {
-    table: Arc<StrategyTable>,
-    /// What the published bank holds, by pid.
-    current: Vec<(u32, Entry)>,
-    /// Pids in which the idle bank differs from the published one: those of the latest publication.
-    stale: Vec<u32>,
-}
-
-impl TableWriter {
-    /// Makes an empty table for pids below `pid_max` (held to what the kernel allows, rounded up to a page).
-    pub fn new(pid_max: u32) -> Self {
-        let pages = pid_max.clamp(1, PID_MAX_LIMIT).div_ceil(u32::try_from(PAGE).unwrap_or(1));
-        let bank = || (0..pages).map(|_| OnceLock::new()).collect();
-        let table = StrategyTable { generation: AtomicU64::new(0), banks: [bank(), bank()] };
-        Self { table: Arc::new(table), current: Vec::new(), stale: Vec::new() }
+        self.memory.layout().pid_max
     }
 
-    /// The table, for readers.
-    pub fn table(&self) -> &Arc<StrategyTable> {
-        &self.table
+    #[inline]
+    fn read<T>(&self, words: impl FnMut(usize) -> T) -> Option<(u64, T)> {
+        protocol::read::<Machine, BANKS, T>(self.memory.generation(), ATTEMPTS, words)
     }
 
-    /// What is published now, in ascending order of pid.
-    pub fn current(&self) -> &[(u32, Entry)] {
-        &self.current
-    }
-
-    /// Replaces everything by `entries`, in one generation. Of several entries for one pid the last counts;
-    /// pids outside the table are left out. Without a difference nothing is published.
-    pub fn replace(&mut self, mut entries: Vec<(u32, Entry)>) {
-        entries.retain(|&(pid, _)| pid < self.table.pid_max());
-        entries.sort_by_key(|&(pid, _)| pid); // stable: the last of equals stays the last
-        entries.reverse();
-        entries.dedup_by_key(|&mut (pid, _)| pid);
-        entries.reverse();
-        let diff = Diff::between(&self.current, &entries);
-        self.current = entries;
-        self.publish(&diff);
-    }
-
-    /// Sets or clears the entry of one pid, in a generation of its own.
-    pub fn set(&mut self, pid: u32, entry: Option<Entry>) {
-        let mut diff = Diff::default();
-        match (self.current.binary_search_by_key(&pid, |&(other, _)| other), entry) {
-            (Ok(at), Some(entry)) if self.current[at].1 == entry => return,
-            (Ok(at), Some(entry)) => {
-                self.current[at].1 = entry;
-                diff.changed.push((pid, entry));
+    #[inline]
+    fn word(&self, bank: usize, pid: u32) -> u64 {
+        // Whoever has seen a generation sees the presence that was noted before it.
+        match self.memory.presence((pid >> PRESENCE_SHIFT) as usize) {
+            Some(presence) if presence.load(Ordering::Relaxed) != 0 => {
+                let at = bank * self.memory.layout().bank_words() + pid as usize;
+                self.memory.word(at).map_or(0, |word| word.load(Ordering::Relaxed))
             }
-            (Ok(at), None) => {
-                self.current.remove(at);
-                diff.removed.push(pid);
-            }
-            (Err(at), Some(entry)) if pid < self.table.pid_max() => {
-                self.current.insert(at, (pid, entry));
-                diff.changed.push((pid, entry));
-            }
-            (Err(_), _) => return,
+            _ => 0,
         }
-        self.publish(&diff);
-    }
-
-    fn publish(&mut self, diff: &Diff) {
-        if diff.is_empty() {
-            return;
-        }
-        let generation = self.table.generation.load(Ordering::Relaxed);
-        let published = usize::from(generation & 1 == 1);
-        let [live, idle] = [published, 1 - published].map(|bank| &self.table.banks[bank]);
-        // Nobody may see a write to the idle bank without seeing that its generation is over.
-        fence(Ordering::Release);
-        for pid in self.stale.drain(..) {
-            write(idle, pid, read(live, pid));
-        }
-        for &(pid, entry) in &diff.changed {
-            write(idle, pid, entry.bits());
-            self.stale.push(pid);
-        }
-        for &pid in &diff.removed {
-            write(idle, pid, 0);
-            self.stale.push(pid);
-        }
-        self.table.generation.store(generation + 1, Ordering::Release);
     }
 }
 

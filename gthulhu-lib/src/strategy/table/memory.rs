@@ -1,0 +1,164 @@
+//! The memory behind a table: a file without a name that processes share, or pages of our own where there is none.
+//!
+//! This is the only place in the crate where the compiler has to believe us. It gives out nothing but atomic words and
+//! bytes at places that it has checked, so that whatever others write there, reading it is defined.
+
+use std::alloc::{self, handle_alloc_error};
+use std::ffi::c_void;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, ftruncate, memfd_create};
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+
+use super::layout::{GENERATION_WORD, HEADER, Layout, PRESENCE_AT};
+use super::open::OpenError;
+
+/// Nobody can resize the file, map it for writing, write to it, or take any of that back.
+fn seals() -> SealFlags {
+    SealFlags::SHRINK | SealFlags::GROW | SealFlags::FUTURE_WRITE | SealFlags::SEAL
+}
+
+/// Mapped memory with the places of a [`Layout`]; unmapped with this value.
+#[derive(Debug)]
+pub(super) struct Memory {
+    base: NonNull<u8>,
+    layout: Layout,
+    file: Option<OwnedFd>,
+}
+
+// SAFETY: everything in the memory is only ever accessed by atomic operations; the rest does not change.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// Memory for a new table: a sealed file if the system gives one, which [`Memory::file`] tells.
+    pub(super) fn new(layout: Layout) -> Self {
+        let memory = Self::sealed(layout).unwrap_or_else(|_| Self::private(layout));
+        for (at, value) in layout.header().into_iter().enumerate() {
+            memory.header_word(at).store(value, Ordering::Relaxed);
+        }
+        memory
+    }
+
+    fn sealed(layout: Layout) -> Result<Self, Errno> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = memfd_create("gthulhu-table", flags | MemfdFlags::NOEXEC_SEAL).or_else(|error| {
+            // Linux before 6.3 does not know of files that can never be executed.
+            if error == Errno::INVAL { memfd_create("gthulhu-table", flags) } else { Err(error) }
+        })?;
+        ftruncate(&file, layout.size() as u64)?;
+        // Our own mapping, being older than the seals, is the only one that can be written to.
+        let memory = Self::map(layout, file, ProtFlags::READ | ProtFlags::WRITE)?;
+        if let Some(file) = memory.file() {
+            fcntl_add_seals(file, seals())?;
+        }
+        Ok(memory)
+    }
+
+    fn private(layout: Layout) -> Self {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        // SAFETY: a new mapping at an address that the kernel chooses touches no memory that is in use.
+        let base = unsafe { mmap_anonymous(null_mut(), layout.size(), protection, flags) };
+        let Some(base) = base.ok().and_then(|base| NonNull::new(base.cast())) else {
+            // As it is everywhere when there is no memory.
+            handle_alloc_error(
+                alloc::Layout::array::<u64>(layout.size() / 8).unwrap_or(alloc::Layout::new::<u64>()),
+            )
+        };
+        Self { base, layout, file: None }
+    }
+
+    /// Maps a table that somebody made, for reading. Nothing of it is believed: it has to be sealed, so that it cannot
+    /// be taken away beneath us, and its header and size have to be those of a layout that we know.
+    pub(super) fn open(file: OwnedFd) -> Result<Self, OpenError> {
+        let held =
+            fcntl_get_seals(&file).map_err(|_| OpenError::NoTable("it is no file that can be sealed"))?;
+        if !held.contains(seals()) {
+            return Err(OpenError::NoTable("it is not sealed against its owner and others"));
+        }
+        let file = File::from(file);
+        let mut header = [0; HEADER * size_of::<u64>()];
+        file.read_exact_at(&mut header, 0).map_err(|error| OpenError::System("read the header of", error))?;
+        let (words, _) = header.as_chunks();
+        let header = std::array::from_fn(|at| u64::from_ne_bytes(words[at]));
+        let size = file.metadata().map_err(|error| OpenError::System("look at", error))?.len();
+        let layout = Layout::of_header(&header).ok_or(OpenError::NoTable("its layout is not known here"))?;
+        if size != layout.size() as u64 {
+            return Err(OpenError::NoTable("its size is not what its header says"));
+        }
+        let mapped = Self::map(layout, file.into(), ProtFlags::READ);
+        mapped.map_err(|error| OpenError::System("map", error.into()))
+    }
+
+    fn map(layout: Layout, file: OwnedFd, protection: ProtFlags) -> Result<Self, Errno> {
+        // SAFETY: as for anonymous memory. The file has the mapping's size and keeps it: it is sealed, or not known to
+        // anybody yet.
+        let base: *mut c_void =
+            unsafe { mmap(null_mut(), layout.size(), protection, MapFlags::SHARED, &file, 0) }?;
+        let base = NonNull::new(base.cast()).ok_or(Errno::NOMEM)?;
+        Ok(Self { base, layout, file: Some(file) })
+    }
+
+    /// Where everything is.
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The file, if others can have it.
+    pub(super) fn file(&self) -> Option<BorrowedFd<'_>> {
+        self.file.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The first byte, for readers that find their way by the header.
+    pub(super) fn base(&self) -> *const u8 {
+        self.base.as_ptr()
+    }
+
+    fn header_word(&self, at: usize) -> &AtomicU64 {
+        assert!(at <= GENERATION_WORD, "the header ends there");
+        // SAFETY: the first page is mapped, aligned, and accessed by atomic words only.
+        unsafe { self.base.cast::<AtomicU64>().add(at).as_ref() }
+    }
+
+    /// The generation that is published.
+    #[inline]
+    pub(super) fn generation(&self) -> &AtomicU64 {
+        // SAFETY: as for every word of the header.
+        unsafe { self.base.cast::<AtomicU64>().add(GENERATION_WORD).as_ref() }
+    }
+
+    /// The byte of the presence map for these 512 pids.
+    #[inline]
+    pub(super) fn presence(&self, at: usize) -> Option<&AtomicU8> {
+        if at >= self.layout.presence() {
+            return None;
+        }
+        // SAFETY: the map lies within the mapping, and is accessed by atomic bytes only.
+        Some(unsafe { self.base.add(PRESENCE_AT + at).cast::<AtomicU8>().as_ref() })
+    }
+
+    /// A word of the banks.
+    #[inline]
+    pub(super) fn word(&self, at: usize) -> Option<&AtomicU64> {
+        if at >= self.layout.words() {
+            return None;
+        }
+        // SAFETY: the banks lie within the mapping, begin a page, and are accessed by atomic words only.
+        Some(unsafe { self.base.add(self.layout.banks_at()).cast::<AtomicU64>().add(at).as_ref() })
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped with this size, and every reference into it was borrowed from this value.
+        let unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.layout.size()) };
+        debug_assert!(unmapped.is_ok(), "a mapping is there until it is unmapped");
+    }
+}
