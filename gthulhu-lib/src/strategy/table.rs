@@ -31,8 +31,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use self::layout::{BANKS, PRESENCE_SHIFT};
-use self::memory::Memory;
+use self::layout::BANKS;
+use self::memory::{Memory, Places};
 use self::protocol::Machine;
 use super::Entry;
 
@@ -77,21 +77,67 @@ impl StrategyTable {
         self.memory.base()
     }
 
-    /// The entry of `pid` as published, whichever task it was made for.
+    /// A reader for many lookups: it has at hand what each needs, and may be copied.
+    #[inline]
+    pub fn reader(&self) -> Reader<'_> {
+        Reader(self.memory.places())
+    }
+
+    /// As [`Reader::lookup`].
     #[inline]
     pub fn lookup(&self, pid: u32) -> Option<Entry> {
+        self.reader().lookup(pid)
+    }
+
+    /// As [`Reader::lookup_word`].
+    #[inline]
+    pub fn lookup_word(&self, pid: u32) -> u64 {
+        self.reader().lookup_word(pid)
+    }
+
+    /// As [`Reader::lookup_task`].
+    #[inline]
+    pub fn lookup_task(&self, pid: u32, start: u64) -> Option<Entry> {
+        self.reader().lookup_task(pid, start)
+    }
+
+    /// As [`Reader::lookup_batch`].
+    #[inline]
+    pub fn lookup_batch(&self, pids: &[u32], words: &mut [u64]) -> Option<u64> {
+        self.reader().lookup_batch(pids, words)
+    }
+
+    /// The number of the generation that readers see now. It moves only when an entry changes.
+    pub fn generation(&self) -> u64 {
+        self.memory.places().generation.load(Ordering::Acquire)
+    }
+
+    /// Pids from here on never have an entry.
+    pub fn pid_max(&self) -> u32 {
+        self.memory.layout().pid_max
+    }
+}
+
+/// What looks tasks up in a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a>(Places<'a>);
+
+impl Reader<'_> {
+    /// The entry of `pid` as published, whichever task it was made for.
+    #[inline]
+    pub fn lookup(self, pid: u32) -> Option<Entry> {
         Entry::from_bits(self.lookup_word(pid))
     }
 
     /// The word of `pid` as published; 0 is no entry (see [`Entry::from_bits`]).
     #[inline]
-    pub fn lookup_word(&self, pid: u32) -> u64 {
-        self.read(|bank| self.word(bank, pid)).map_or(0, |(_, word)| word)
+    pub fn lookup_word(self, pid: u32) -> u64 {
+        self.read(move |bank| self.word(bank, pid)).map_or(0, |(_, word)| word)
     }
 
     /// The entry of the task with this number that started at `start` clock ticks after boot.
     #[inline]
-    pub fn lookup_task(&self, pid: u32, start: u64) -> Option<Entry> {
+    pub fn lookup_task(self, pid: u32, start: u64) -> Option<Entry> {
         self.lookup(pid).filter(|entry| entry.is_of(start))
     }
 
@@ -101,7 +147,7 @@ impl StrategyTable {
     /// A batch that cannot be read within two [`SPACING`]s, some ten thousand pids, may be read again for each three
     /// publications that fall into it. `None` if that happened [`ATTEMPTS`] times; then all words are 0.
     #[inline]
-    pub fn lookup_batch(&self, pids: &[u32], words: &mut [u64]) -> Option<u64> {
+    pub fn lookup_batch(self, pids: &[u32], words: &mut [u64]) -> Option<u64> {
         let read = self.read(|bank| {
             for (word, &pid) in words.iter_mut().zip(pids) {
                 *word = self.word(bank, pid);
@@ -115,29 +161,16 @@ impl StrategyTable {
         Some(generation)
     }
 
-    /// The number of the generation that readers see now. It moves only when an entry changes.
-    pub fn generation(&self) -> u64 {
-        self.memory.generation().load(Ordering::Acquire)
-    }
-
-    /// Pids from here on never have an entry.
-    pub fn pid_max(&self) -> u32 {
-        self.memory.layout().pid_max
+    #[inline]
+    fn read<T>(self, words: impl FnMut(usize) -> T) -> Option<(u64, T)> {
+        protocol::read::<Machine, BANKS, T>(self.0.generation, ATTEMPTS, words)
     }
 
     #[inline]
-    fn read<T>(&self, words: impl FnMut(usize) -> T) -> Option<(u64, T)> {
-        protocol::read::<Machine, BANKS, T>(self.memory.generation(), ATTEMPTS, words)
-    }
-
-    #[inline]
-    fn word(&self, bank: usize, pid: u32) -> u64 {
-        // Whoever has seen a generation sees the presence that was noted before it.
-        match self.memory.presence((pid >> PRESENCE_SHIFT) as usize) {
-            Some(presence) if presence.load(Ordering::Relaxed) != 0 => {
-                let at = bank * self.memory.layout().bank_words() + pid as usize;
-                self.memory.word(at).map_or(0, |word| word.load(Ordering::Relaxed))
-            }
+    fn word(self, bank: usize, pid: u32) -> u64 {
+        match self.0.of(bank, pid) {
+            // Whoever has seen a generation sees the presence that was noted before it.
+            Some((presence, word)) if presence.load(Ordering::Relaxed) != 0 => word.load(Ordering::Relaxed),
             _ => 0,
         }
     }

@@ -9,13 +9,14 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::ptr::{NonNull, null_mut};
+use std::slice;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
-use super::layout::{GENERATION_WORD, HEADER, Layout, PRESENCE_AT};
+use super::layout::{BANKS, GENERATION_WORD, HEADER, Layout, PRESENCE_AT, PRESENCE_SHIFT};
 use super::open::OpenError;
 
 /// Nobody can resize the file, map it for writing, write to it, or take any of that back.
@@ -29,6 +30,10 @@ pub(super) struct Memory {
     base: NonNull<u8>,
     layout: Layout,
     file: Option<OwnedFd>,
+    // What follows from these two, at hand for each lookup.
+    presence: NonNull<AtomicU8>,
+    banks: NonNull<AtomicU64>,
+    bank_words: usize,
 }
 
 // SAFETY: everything in the memory is only ever accessed by atomic operations; the rest does not change.
@@ -72,7 +77,7 @@ impl Memory {
                 alloc::Layout::array::<u64>(layout.size() / 8).unwrap_or(alloc::Layout::new::<u64>()),
             )
         };
-        Self { base, layout, file: None }
+        Self::at(base, layout, None)
     }
 
     /// Maps a table that somebody made, for reading. Nothing of it is believed: it has to be sealed, so that it cannot
@@ -103,7 +108,14 @@ impl Memory {
         let base: *mut c_void =
             unsafe { mmap(null_mut(), layout.size(), protection, MapFlags::SHARED, &file, 0) }?;
         let base = NonNull::new(base.cast()).ok_or(Errno::NOMEM)?;
-        Ok(Self { base, layout, file: Some(file) })
+        Ok(Self::at(base, layout, Some(file)))
+    }
+
+    fn at(base: NonNull<u8>, layout: Layout, file: Option<OwnedFd>) -> Self {
+        // SAFETY: the mapping has the layout's size, and both begin within it.
+        let [presence, banks] = unsafe { [base.add(PRESENCE_AT), base.add(layout.banks_at())] };
+        let (presence, banks) = (presence.cast(), banks.cast());
+        Self { base, layout, file, presence, banks, bank_words: layout.bank_words() }
     }
 
     /// Where everything is.
@@ -127,31 +139,47 @@ impl Memory {
         unsafe { self.base.cast::<AtomicU64>().add(at).as_ref() }
     }
 
+    /// What there is to read and write.
+    #[inline]
+    pub(super) fn places(&self) -> Places<'_> {
+        // SAFETY: the word lies in the first page, which is mapped and aligned.
+        let generation = unsafe { self.base.cast::<AtomicU64>().add(GENERATION_WORD).as_ref() };
+        // SAFETY: the presence map lies within the mapping, and is accessed by atomic bytes only.
+        let presence =
+            unsafe { slice::from_raw_parts(self.presence.as_ptr(), self.bank_words >> PRESENCE_SHIFT) };
+        Places { generation, presence, banks: self.banks, bank_words: self.bank_words }
+    }
+}
+
+/// The parts of a table, at hand for many lookups.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places<'a> {
     /// The generation that is published.
-    #[inline]
-    pub(super) fn generation(&self) -> &AtomicU64 {
-        // SAFETY: as for every word of the header.
-        unsafe { self.base.cast::<AtomicU64>().add(GENERATION_WORD).as_ref() }
-    }
+    pub(super) generation: &'a AtomicU64,
+    /// A byte for each 512 pids: so many as the words of a bank.
+    presence: &'a [AtomicU8],
+    /// Of [`BANKS`] times `bank_words` words, borrowed like the others.
+    banks: NonNull<AtomicU64>,
+    bank_words: usize,
+}
 
-    /// The byte of the presence map for these 512 pids.
+// SAFETY: as for the memory whose parts they are.
+unsafe impl Send for Places<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Places<'_> {}
+
+impl<'a> Places<'a> {
+    /// Where a pid's word is in a bank, and the byte of the presence map that speaks for it.
     #[inline]
-    pub(super) fn presence(&self, at: usize) -> Option<&AtomicU8> {
-        if at >= self.layout.presence() {
+    pub(super) fn of(self, bank: usize, pid: u32) -> Option<(&'a AtomicU8, &'a AtomicU64)> {
+        let presence = self.presence.get((pid >> PRESENCE_SHIFT) as usize)?;
+        if bank >= BANKS {
             return None;
         }
-        // SAFETY: the map lies within the mapping, and is accessed by atomic bytes only.
-        Some(unsafe { self.base.add(PRESENCE_AT + at).cast::<AtomicU8>().as_ref() })
-    }
-
-    /// A word of the banks.
-    #[inline]
-    pub(super) fn word(&self, at: usize) -> Option<&AtomicU64> {
-        if at >= self.layout.words() {
-            return None;
-        }
-        // SAFETY: the banks lie within the mapping, begin a page, and are accessed by atomic words only.
-        Some(unsafe { self.base.add(self.layout.banks_at()).cast::<AtomicU64>().add(at).as_ref() })
+        // SAFETY: the presence map has a byte for each pid that a bank has a word for, so this pid has one. The banks lie
+        // within the mapping, begin a page, and are accessed by atomic words only.
+        let word = unsafe { self.banks.add(bank * self.bank_words + pid as usize).as_ref() };
+        Some((presence, word))
     }
 }
 

@@ -53,24 +53,42 @@ pub(super) fn bank_of<const BANKS: usize>(generation: u64) -> usize {
     usize::try_from(generation % BANKS as u64).unwrap_or(0)
 }
 
-/// Calls `words` with the bank to read until what it read is one published generation, at most `attempts` times. Gives
-/// the generation too.
+/// Calls `words` with the bank to read until what it read is one published generation, at most `attempts` times, and at
+/// least once. Gives the generation too.
 #[inline]
 pub(super) fn read<A: Atoms, const BANKS: usize, T>(
     generation: &A::Word,
     attempts: u32,
     mut words: impl FnMut(usize) -> T,
 ) -> Option<(u64, T)> {
-    for _ in 0..attempts {
-        let begun = A::load(generation, Ordering::Acquire);
-        let read = words(bank_of::<BANKS>(begun));
-        A::fence(Ordering::Acquire);
-        if A::load(generation, Ordering::Relaxed).wrapping_sub(begun) < BANKS as u64 - 1 {
-            return Some((begun, read));
-        }
+    let first = attempt::<A, BANKS, T>(generation, &mut words);
+    if first.is_some() { first } else { again::<A, BANKS, T>(generation, attempts, words) }
+}
+
+/// The attempts after the first, which hardly anybody needs.
+#[cold]
+#[inline(never)]
+fn again<A: Atoms, const BANKS: usize, T>(
+    generation: &A::Word,
+    attempts: u32,
+    mut words: impl FnMut(usize) -> T,
+) -> Option<(u64, T)> {
+    (1..attempts).find_map(|_| {
         std::hint::spin_loop();
-    }
-    None
+        attempt::<A, BANKS, T>(generation, &mut words)
+    })
+}
+
+#[inline]
+fn attempt<A: Atoms, const BANKS: usize, T>(
+    generation: &A::Word,
+    words: &mut impl FnMut(usize) -> T,
+) -> Option<(u64, T)> {
+    let begun = A::load(generation, Ordering::Acquire);
+    let read = words(bank_of::<BANKS>(begun));
+    A::fence(Ordering::Acquire);
+    let moved = A::load(generation, Ordering::Relaxed).wrapping_sub(begun);
+    (moved < BANKS as u64 - 1).then_some((begun, read))
 }
 
 /// Calls `write` with the bank to bring up to date, publishes it and returns its generation. For the one writer.

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::layout::{BANKS, Layout, PRESENCE_SHIFT};
-use super::memory::Memory;
+use super::layout::{BANKS, Layout};
+use super::memory::{Memory, Places};
 use super::protocol::{self, Machine};
 use super::{Entry, SPACING, StrategyTable};
 
-type Entries = Vec<(u32, Entry)>;
-
-/// Single changes that a bank is brought up to date by; more, and it is gone through as a whole.
+/// Single changes that a bank is brought up to date by; more, and it is written anew.
 const TOUCHED: usize = 64;
 
 /// The only way to change a [`StrategyTable`].
@@ -19,20 +17,22 @@ const TOUCHED: usize = 64;
 pub struct TableWriter {
     table: Arc<StrategyTable>,
     /// What is published, by pid.
-    current: Arc<Entries>,
+    current: Vec<(u32, Entry)>,
+    /// The pids of `current`, if they are at hand.
+    pids: Option<Arc<[u32]>>,
     banks: [Bank; BANKS],
     /// When the latest generation was published.
     published: Option<Instant>,
 }
 
-/// What one bank is known to hold.
+/// What is known of a bank.
 #[derive(Debug, Default)]
 struct Bank {
-    /// An earlier `current`, which the bank holds in all pids but those touched since.
-    base: Arc<Entries>,
-    /// Pids in which the bank, or what is published, may differ from the base.
+    /// Pids that may have a word in it, ascending. Outside these and `touched` it holds nothing.
+    pids: Arc<[u32]>,
+    /// Pids that changed since it was written as a whole.
     touched: Vec<u32>,
-    /// What is published may differ from the base in other pids as well.
+    /// Whether others may have changed as well.
     behind: bool,
 }
 
@@ -40,7 +40,7 @@ impl TableWriter {
     /// Makes an empty table for pids below `pid_max` (held to what the kernel allows, rounded up to a multiple of 512).
     pub fn new(pid_max: u32) -> Self {
         let table = Arc::new(StrategyTable { memory: Memory::new(Layout::new(pid_max)) });
-        Self { table, current: Arc::default(), banks: Default::default(), published: None }
+        Self { table, current: Vec::new(), pids: None, banks: Default::default(), published: None }
     }
 
     /// The table, for readers.
@@ -56,90 +56,106 @@ impl TableWriter {
     /// Replaces everything by `entries`, in one generation. Of several entries for one pid the last counts;
     /// pids outside the table are left out. Without a difference nothing is published.
     pub fn replace(&mut self, mut entries: Vec<(u32, Entry)>) {
-        let pid_max = self.table.pid_max();
-        let in_order = entries.is_sorted_by(|a, b| a.0 < b.0);
-        if !in_order || entries.last().is_some_and(|&(pid, _)| pid >= pid_max) {
-            entries.retain(|&(pid, _)| pid < pid_max);
-            entries.sort_by_key(|&(pid, _)| pid); // stable: the last of equals stays the last
-            entries.reverse();
-            entries.dedup_by_key(|&mut (pid, _)| pid);
-            entries.reverse();
+        // Most often the same tasks have other strategies; then their pids are in order, and known.
+        let same_pids = self.pids.as_deref().is_some_and(|pids| {
+            pids.len() == entries.len() && pids.iter().zip(&entries).all(|(pid, entry)| *pid == entry.0)
+        });
+        if !same_pids {
+            let pid_max = self.table.pid_max();
+            let in_order = entries.is_sorted_by(|a, b| a.0 < b.0);
+            if !in_order || entries.last().is_some_and(|&(pid, _)| pid >= pid_max) {
+                entries.retain(|&(pid, _)| pid < pid_max);
+                entries.sort_by_key(|&(pid, _)| pid); // stable: the last of equals stays the last
+                entries.reverse();
+                entries.dedup_by_key(|&mut (pid, _)| pid);
+                entries.reverse();
+            }
         }
-        if entries != *self.current {
-            self.current = Arc::new(entries);
-            self.publish(None);
+        if entries != self.current {
+            self.current = entries;
+            if !same_pids {
+                self.pids = None;
+            }
+            self.banks.iter_mut().for_each(|bank| bank.behind = true);
+            self.publish();
         }
     }
 
     /// Sets or clears the entry of one pid, in a generation of its own.
     pub fn set(&mut self, pid: u32, entry: Option<Entry>) {
-        let found = self.current.binary_search_by_key(&pid, |&(other, _)| other);
-        match (found, entry) {
+        match (self.current.binary_search_by_key(&pid, |&(other, _)| other), entry) {
             (Ok(at), Some(entry)) if self.current[at].1 == entry => return,
-            (Ok(at), Some(entry)) => Arc::make_mut(&mut self.current)[at].1 = entry,
-            (Ok(at), None) => drop(Arc::make_mut(&mut self.current).remove(at)),
+            (Ok(at), Some(entry)) => self.current[at].1 = entry,
+            (Ok(at), None) => {
+                self.current.remove(at);
+                self.pids = None;
+            }
             (Err(at), Some(entry)) if pid < self.table.pid_max() => {
-                Arc::make_mut(&mut self.current).insert(at, (pid, entry));
+                self.current.insert(at, (pid, entry));
+                self.pids = None;
             }
             (Err(_), _) => return,
         }
-        self.publish(Some(pid));
+        self.banks.iter_mut().for_each(|bank| bank.touched.push(pid));
+        self.publish();
     }
 
-    /// Publishes `current`, in which this pid has changed, or anything.
-    fn publish(&mut self, pid: Option<u32>) {
-        let Self { table, current, banks, published } = self;
-        let memory = &table.memory;
-        for bank in banks.iter_mut() {
-            bank.touched.extend(pid);
-            bank.behind |= pid.is_none();
-        }
-        while published.is_some_and(|published| published.elapsed() < SPACING) {
+    /// Brings the next bank up to `current` and makes it the published one.
+    fn publish(&mut self) {
+        while self.published.is_some_and(|published| published.elapsed() < SPACING) {
             std::hint::spin_loop();
         }
-        protocol::publish::<Machine, BANKS>(memory.generation(), |number| {
+        let Self { table, current, pids, banks, .. } = self;
+        let places = table.memory.places();
+        protocol::publish::<Machine, BANKS>(places.generation, |number| {
             let bank = &mut banks[number];
-            let write = |pid, word| write(memory, number, pid, word);
-            let whole = bank.behind || bank.touched.len() > TOUCHED;
-            if whole {
-                rewrite(&bank.base, current, write);
-            }
-            for &pid in &bank.touched {
-                let found = current.binary_search_by_key(&pid, |&(other, _)| other);
-                write(pid, found.map_or(0, |at| current[at].1.bits()));
-            }
-            if whole {
-                *bank = Bank { base: Arc::clone(current), ..Bank::default() };
+            let write = |pid, word| write(places, number, pid, word);
+            if bank.behind || bank.touched.len() > TOUCHED {
+                let pids = pids.get_or_insert_with(|| current.iter().map(|&(pid, _)| pid).collect());
+                if !Arc::ptr_eq(pids, &bank.pids) {
+                    each_missing(&bank.pids, pids, |gone| write(gone, 0));
+                    current.iter().for_each(|&(pid, _)| appear(places, pid));
+                }
+                current.iter().for_each(|&(pid, entry)| write(pid, entry.bits()));
+                let touched = std::mem::take(&mut bank.touched);
+                let gone = touched.iter().filter(|pid| pids.binary_search(pid).is_err());
+                gone.for_each(|&pid| write(pid, 0));
+                *bank = Bank { pids: Arc::clone(pids), touched: Vec::new(), behind: false };
+            } else {
+                for &pid in &bank.touched {
+                    let found = current.binary_search_by_key(&pid, |&(other, _)| other);
+                    let word = found.map_or(0, |at| current[at].1.bits());
+                    if word != 0 {
+                        appear(places, pid);
+                    }
+                    write(pid, word);
+                }
             }
         });
-        *published = Some(Instant::now());
+        self.published = Some(Instant::now());
     }
 }
 
-/// Turns what holds `old` into what holds `new`, both by pid.
-fn rewrite(old: &Entries, new: &Entries, write: impl Fn(u32, u64)) {
-    let mut old = old.iter().peekable();
-    for &(pid, entry) in new {
-        while let Some(&(gone, _)) = old.next_if(|&&(other, _)| other < pid) {
-            write(gone, 0);
-        }
-        let before = old.next_if(|&&(other, _)| other == pid);
-        if before.is_none_or(|&(_, other)| other != entry) {
-            write(pid, entry.bits());
+/// Every number of `old` that is not in `new`; both ascend.
+fn each_missing(old: &[u32], new: &[u32], mut gone: impl FnMut(u32)) {
+    let mut new = new.iter().peekable();
+    for &pid in old {
+        while new.next_if(|&&other| other < pid).is_some() {}
+        if new.peek().is_none_or(|&&other| other != pid) {
+            gone(pid);
         }
     }
-    old.for_each(|&(gone, _)| write(gone, 0));
 }
 
-fn write(memory: &Memory, bank: usize, pid: u32, word: u64) {
-    let at = bank * memory.layout().bank_words() + pid as usize;
-    if let (Some(presence), Some(place)) =
-        (memory.presence((pid >> PRESENCE_SHIFT) as usize), memory.word(at))
-    {
-        // A place that is cleared has had an entry before.
-        if word != 0 {
-            presence.store(1, Ordering::Relaxed);
-        }
+/// Notes that this pid may have entries from now on.
+fn appear(places: Places<'_>, pid: u32) {
+    if let Some((presence, _)) = places.of(0, pid) {
+        presence.store(1, Ordering::Relaxed);
+    }
+}
+
+fn write(places: Places<'_>, bank: usize, pid: u32, word: u64) {
+    if let Some((_, place)) = places.of(bank, pid) {
         place.store(word, Ordering::Relaxed);
     }
 }
