@@ -3,7 +3,8 @@
 //! One task listens, one serves each peer. None of them ever waits for the node's thread or makes it wait: what the
 //! node holds comes by a channel that keeps the newest state only, so a peer that is slow skips what it missed, and
 //! one that takes nothing for ten seconds is let go. Peers are known by the uid that the kernel reports: root's and
-//! our own. [`hub`] knows who is there and what he said; readiness and `/metrics` are made of that.
+//! our own. Whoever may connect at all may have the table of strategies: he gets its file, can only read it, and is let
+//! go ([`tables`]). [`hub`] knows who is there and what he said; readiness and `/metrics` are made of that.
 //!
 //! The feed is an offer. A node whose scheduler asks over HTTP works the same without it.
 
@@ -14,7 +15,7 @@ use std::{
 };
 
 use gthulhu_http::{health::Check, shutdown::Shutdown};
-use gthulhu_lib::wire::feed::Explanation;
+use gthulhu_lib::{strategy::table::StrategyTable, wire::feed::Explanation};
 use tokio::{
     net::UnixStream,
     sync::{Semaphore, oneshot, watch},
@@ -30,6 +31,7 @@ mod peer;
 mod sets;
 mod socket;
 mod stream;
+mod tables;
 
 use asks::Ask;
 use hub::Hub;
@@ -61,17 +63,18 @@ impl Feed {
         Feed(None)
     }
 
-    /// Listens at `path`, if there is one, until `shutdown`; sends each peer what comes by `held`. A socket that cannot
+    /// Listens at `path`, if there is one, until `shutdown`; sends each peer what comes by `held`, and readers `table`. A socket that cannot
     /// be made is tried again every few seconds, and readiness says so. Must be called inside a runtime.
     pub fn start(
         path: Option<&Path>,
         held: watch::Receiver<State>,
+        table: Arc<StrategyTable>,
         metrics: Metrics,
         shutdown: Shutdown,
     ) -> (Feed, Running) {
         let Some(path) = path else { return (Feed::off(), Running(None)) };
         let hub = Arc::new(Hub::new(path.to_owned(), metrics));
-        let listening = listen(path.to_owned(), Arc::clone(&hub), held, shutdown);
+        let listening = listen(path.to_owned(), Arc::clone(&hub), Offered { held, table }, shutdown);
         (Feed(Some(hub)), Running(Some(tokio::spawn(listening))))
     }
 
@@ -104,8 +107,15 @@ impl Running {
     }
 }
 
+/// What peers are given.
+#[derive(Debug, Clone)]
+struct Offered {
+    held: watch::Receiver<State>,
+    table: Arc<StrategyTable>,
+}
+
 /// Listens until the shutdown, whatever happens to the socket.
-async fn listen(path: PathBuf, hub: Arc<Hub>, held: watch::Receiver<State>, shutdown: Shutdown) {
+async fn listen(path: PathBuf, hub: Arc<Hub>, offered: Offered, shutdown: Shutdown) {
     let mut peers = JoinSet::new();
     let mut tell = true;
     loop {
@@ -116,7 +126,7 @@ async fn listen(path: PathBuf, hub: Arc<Hub>, held: watch::Receiver<State>, shut
                 tracing::info!(socket = %path.display(), "the feed listens");
                 tell = true;
                 tokio::select! {
-                    () = accept(&socket, &mut peers, &hub, &held, &shutdown) => {}
+                    () = accept(&socket, &mut peers, &hub, &offered, &shutdown) => {}
                     () = shutdown.requested() => break,
                 }
                 tracing::warn!(socket = %path.display(), "the feed's socket is gone; making another");
@@ -141,7 +151,7 @@ async fn accept(
     socket: &Socket,
     peers: &mut JoinSet<()>,
     hub: &Arc<Hub>,
-    held: &watch::Receiver<State>,
+    offered: &Offered,
     shutdown: &Shutdown,
 ) {
     let room = Arc::new(Semaphore::new(PEERS));
@@ -169,9 +179,9 @@ async fn accept(
             hub.refused("there are too many connections");
             continue;
         };
-        let (hub, held, shutdown) = (Arc::clone(hub), held.clone(), shutdown.clone());
+        let (hub, offered, shutdown) = (Arc::clone(hub), offered.clone(), shutdown.clone());
         peers.spawn(async move {
-            peer::serve(stream, hub, held, shutdown).await;
+            peer::serve(stream, hub, offered, shutdown).await;
             drop(seat);
         });
     }

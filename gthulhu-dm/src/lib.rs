@@ -87,7 +87,8 @@ impl Daemon {
         let table = |routes| Router::new(routes).map_err(|error| Exit::from_error(exit::SOFTWARE, &error));
         let (router, probes) = (table(api::routes())?, table(api::probe_routes())?);
         let listening = Listening::open(config, &metrics)?;
-        let (feed, feeding) = Feed::start(config.feed.path(), node.held(), metrics.clone(), shutdown.clone());
+        let (feed, feeding) =
+            Feed::start(config.feed.path(), node.held(), node.table(), metrics.clone(), shutdown.clone());
         let app = Arc::new(App {
             node,
             feed,

@@ -15,6 +15,7 @@ use gthulhu_lib::{
     id::Id,
     intent::set::IntentSet,
     process::SourceError,
+    strategy::table::StrategyTable,
     wire::{PodPids, preview::PreviewReply},
 };
 use thiserror::Error;
@@ -123,6 +124,7 @@ struct Shown {
     status: Status,
     latest: Latest,
     held: watch::Sender<State>,
+    table: Arc<StrategyTable>,
 }
 
 /// The way to the node's thread. The thread ends when the last of these is dropped.
@@ -147,6 +149,7 @@ impl Node {
             status: Status::new(engine.source_name()),
             latest: Latest::new(options.fresh),
             held: watch::Sender::new(state.clone()),
+            table: engine.table(),
         });
         let worker = Worker::new(engine, file, state, metrics, Arc::clone(&shown), options);
         thread::Builder::new().name("node".to_owned()).spawn(move || {
@@ -205,6 +208,11 @@ impl Node {
     /// node.
     pub fn held(&self) -> watch::Receiver<State> {
         self.shown.held.subscribe()
+    }
+
+    /// The table of strategies, for whoever reads it by himself.
+    pub fn table(&self) -> Arc<StrategyTable> {
+        Arc::clone(&self.shown.table)
     }
 
     /// Whether the node can do its work.

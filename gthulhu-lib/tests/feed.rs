@@ -7,7 +7,7 @@ use std::path::Path;
 
 use gthulhu_lib::wire::feed::{
     Bye, Counters, Event, Events, Explain, Explanation, Frame, Hello, IntentsPart, MutedTask, Role,
-    SchedulerState, TaskInKernel, Waits,
+    SchedulerState, Table, TaskInKernel, Waits,
 };
 use gthulhu_lib::wire::{IntentBody, SchedulerMetrics};
 
@@ -70,6 +70,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("explain", Frame::Explain(Explain { id: 1, pid: 42 })),
         ("explanation", Frame::Explanation(explanation)),
         ("explanation_unmet", Frame::Explanation(unmet)),
+        ("table", Frame::Table(Table { layout: 1, pid_max: 4_194_304 })),
     ]
 }
 

@@ -80,6 +80,11 @@ impl Hub {
         tracing::warn!(reason = short(reason), "a connection to the feed was refused");
     }
 
+    /// Notes a reader that has got the table.
+    pub(super) fn served(&self, version: &str) {
+        tracing::info!(version = short(version), "a reader has got the table");
+    }
+
     /// Where questions to the scheduler go.
     pub(super) fn asks(&self) -> Option<mpsc::Sender<Ask>> {
         match &self.inner().scheduler {

@@ -11,20 +11,17 @@ use tokio::{
 };
 
 use super::{
+    Offered,
     asks::{Ask, Asked},
     hub::{Hub, Seat},
     sets,
     stream::{Gone, Incoming, Outgoing},
+    tables,
 };
 use crate::state::State;
 
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(
-    stream: UnixStream,
-    hub: Arc<Hub>,
-    held: watch::Receiver<State>,
-    shutdown: Shutdown,
-) {
+pub(super) async fn serve(stream: UnixStream, hub: Arc<Hub>, offered: Offered, shutdown: Shutdown) {
     let uid = stream.peer_cred().map(|cred| cred.uid());
     let (reader, writer) = stream.into_split();
     let (mut incoming, mut outgoing) = (Incoming::new(reader), Outgoing::new(writer));
@@ -37,7 +34,8 @@ pub(super) async fn serve(
         () = shutdown.requested() => return outgoing.bye(STOPPING).await,
     };
     let (mut seat, asks) = match admitted {
-        Ok(admitted) => admitted,
+        Ok(Admitted::Peer(seat, asks)) => (seat, asks),
+        Ok(Admitted::Reader(version)) => return read(outgoing, &offered, &hub, &version).await,
         Err(gone) => {
             hub.refused(&gone.to_string());
             return outgoing.bye(gone.to_string()).await;
@@ -49,7 +47,7 @@ pub(super) async fn serve(
         // First, since the node's thread ends with the daemon: whoever looks late sees both.
         () = shutdown.requested() => return outgoing.bye(STOPPING).await,
         gone = hear(&mut incoming, &seat, &asked) => gone,
-        gone = tell(&mut outgoing, held, asks, &asked) => gone,
+        gone = tell(&mut outgoing, offered.held, asks, &asked) => gone,
     };
     // Nothing is said to one who has gone; a frame that is half sent to another makes the last word useless, not harmful.
     if !matches!(gone, Gone::Closed | Gone::Bye(_)) {
@@ -60,8 +58,27 @@ pub(super) async fn serve(
 
 const STOPPING: &str = "the decision maker stops";
 
+/// Gives the table to a reader, who needs nothing else: his place is free again at once.
+async fn read(mut outgoing: Outgoing, offered: &Offered, hub: &Hub, version: &str) {
+    match tables::give(&mut outgoing, &offered.table).await {
+        Ok(()) => hub.served(version),
+        Err(gone) => {
+            hub.refused(&gone.to_string());
+            outgoing.bye(gone.to_string()).await;
+        }
+    }
+}
+
+/// Who is wanted.
+enum Admitted {
+    /// A scheduler or a monitor, and the questions that it will be asked.
+    Peer(Seat, mpsc::Receiver<Ask>),
+    /// Somebody who wants the table; his version.
+    Reader(String),
+}
+
 /// Whether a peer that greets like this is wanted.
-fn admit(greeting: Frame, uid: u32, hub: &Arc<Hub>) -> Result<(Seat, mpsc::Receiver<Ask>), Gone> {
+fn admit(greeting: Frame, uid: u32, hub: &Arc<Hub>) -> Result<Admitted, Gone> {
     let hello = match greeting {
         Frame::Hello(hello) => hello,
         Frame::Bye(Bye { reason }) => return Err(Gone::Bye(reason)),
@@ -74,16 +91,18 @@ fn admit(greeting: Frame, uid: u32, hub: &Arc<Hub>) -> Result<(Seat, mpsc::Recei
     }
     match role {
         Role::Scheduler | Role::Monitor => {}
-        Role::Reader => return refused("this decision maker has no table for readers yet".to_owned()),
+        // The socket's mode has decided.
+        Role::Reader => return Ok(Admitted::Reader(version)),
         Role::DecisionMaker | Role::Unknown => {
-            return refused("only the roles scheduler and monitor are served".to_owned());
+            return refused("only the roles scheduler, monitor and reader are served".to_owned());
         }
     }
     let own = rustix::process::geteuid().as_raw();
     if uid != 0 && uid != own {
         return refused(format!("uid {uid} may not be scheduler or monitor; 0 and {own} may"));
     }
-    hub.seat(role, &version).map_err(|reason| Gone::Refused(reason.to_owned()))
+    let (seat, asks) = hub.seat(role, &version).map_err(|reason| Gone::Refused(reason.to_owned()))?;
+    Ok(Admitted::Peer(seat, asks))
 }
 
 /// Takes what the peer says, until it goes.
@@ -95,7 +114,9 @@ async fn hear(incoming: &mut Incoming, seat: &Seat, asked: &Asked) -> Gone {
             Ok(Frame::Explanation(explanation)) => asked.answered(explanation),
             Ok(Frame::Bye(Bye { reason })) => return Gone::Bye(reason),
             // Nothing that a scheduler says, or nothing that we know.
-            Ok(Frame::Hello(_) | Frame::Intents(_) | Frame::Explain(_) | Frame::Unknown) => {}
+            Ok(
+                Frame::Hello(_) | Frame::Intents(_) | Frame::Explain(_) | Frame::Table(_) | Frame::Unknown,
+            ) => {}
             Err(gone) => return gone,
         }
     }
@@ -141,7 +162,11 @@ mod tests {
     use crate::metrics::Metrics;
 
     fn admitted(hub: &Arc<Hub>, greeting: Hello, uid: u32) -> Result<Seat, String> {
-        admit(Frame::Hello(greeting), uid, hub).map(|(seat, _)| seat).map_err(|gone| gone.to_string())
+        match admit(Frame::Hello(greeting), uid, hub) {
+            Ok(Admitted::Peer(seat, _)) => Ok(seat),
+            Ok(Admitted::Reader(version)) => Err(format!("reader {version}")),
+            Err(gone) => Err(gone.to_string()),
+        }
     }
 
     #[test]
@@ -156,6 +181,9 @@ mod tests {
                 let refused = admitted(&hub, hello(), stranger).err().unwrap();
                 assert!(refused.starts_with(&format!("uid {stranger} may not")), "{refused}");
             }
+        }
+        for anybody in [0, own, 65534] {
+            assert_eq!(admitted(&hub, Hello::new(Role::Reader, "1"), anybody).err().unwrap(), "reader 1");
         }
         let other = Hello { protocol: 2, ..Hello::new(Role::Scheduler, "1") };
         assert!(admitted(&hub, other, 0).err().unwrap().contains("protocol 1 is"));

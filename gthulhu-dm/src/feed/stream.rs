@@ -1,7 +1,9 @@
 //! Frames over a connection, with a deadline on everything that a peer can make last.
 
 use std::{
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, IoSlice},
+    mem::MaybeUninit,
+    os::fd::BorrowedFd,
     time::Duration,
 };
 
@@ -10,10 +12,14 @@ use gthulhu_lib::wire::feed::{
     Bye, FRAME_MAX, Frame,
     codec::{Deframer, framed},
 };
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use thiserror::Error;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::unix::{OwnedReadHalf, OwnedWriteHalf},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, Interest},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
     time::timeout,
 };
 
@@ -128,6 +134,22 @@ impl Outgoing {
         Ok(timeout(DEADLINE, self.0.write_all(frame)).await.map_err(|_| Gone::Slow(DEADLINE))??)
     }
 
+    /// Sends the bytes of a frame, with a file of ours for the peer.
+    pub(super) async fn send_with(&mut self, frame: &[u8], file: BorrowedFd<'_>) -> Result<(), Gone> {
+        let stream: &UnixStream = self.0.as_ref();
+        let sending = stream.async_io(Interest::WRITABLE, || {
+            let files = [file];
+            let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut with = SendAncillaryBuffer::new(&mut room);
+            if !with.push(SendAncillaryMessage::ScmRights(&files)) {
+                return Err(io::Error::other("no room for a file"));
+            }
+            Ok(sendmsg(stream, &[IoSlice::new(frame)], &mut with, SendFlags::NOSIGNAL)?)
+        });
+        let sent = timeout(DEADLINE, sending).await.map_err(|_| Gone::Slow(DEADLINE))??;
+        self.send(&frame[sent..]).await
+    }
+
     /// The last word.
     pub(super) async fn bye(&mut self, reason: impl Into<String>) {
         // Whoever does not listen any more misses it.
@@ -143,7 +165,6 @@ pub(super) fn bytes(frame: &Frame) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use gthulhu_lib::wire::feed::{Explain, Hello, Role};
-    use tokio::net::UnixStream;
 
     use super::*;
 

@@ -146,7 +146,6 @@ async fn who_is_not_wanted_is_told_why_and_disturbs_nobody() {
     let frame = |text: &str| framed(text.as_bytes());
     for (what, greeting, says) in [
         ("a second scheduler", frame_of(&hello(Role::Scheduler)), "another scheduler is connected"),
-        ("a reader", frame_of(&hello(Role::Reader)), "no table for readers"),
         ("a decision maker", frame_of(&hello(Role::DecisionMaker)), "only the roles"),
         ("a role of the future", frame(r#"{"type":"hello","protocol":1,"role":"x"}"#), "only the roles"),
         ("another protocol", frame_of(&Frame::Hello(other)), "protocol 2 is not spoken here"),
@@ -164,7 +163,7 @@ async fn who_is_not_wanted_is_told_why_and_disturbs_nobody() {
     }
     push(&rig.client(), &numbered(3, 7)).await;
     assert_eq!(first.set().await.generation, 7);
-    page_with(&rig, "gthulhu_dm_feed_refused_total{machine_id=\"node-1\"} 9").await;
+    page_with(&rig, "gthulhu_dm_feed_refused_total{machine_id=\"node-1\"} 8").await;
 }
 
 #[tokio::test]

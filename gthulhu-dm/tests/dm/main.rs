@@ -12,4 +12,5 @@ mod golden;
 mod hostile;
 mod node;
 mod rig;
+mod table;
 mod tree;

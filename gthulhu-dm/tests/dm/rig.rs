@@ -142,7 +142,7 @@ fn serve(
     let (feed, feeding) = if settings.feed {
         let (trigger, shutdown) = shutdown::pair();
         let path = state.join(SOCKET);
-        let (feed, running) = Feed::start(Some(&path), node.held(), metrics.clone(), shutdown);
+        let (feed, running) = Feed::start(Some(&path), node.held(), node.table(), metrics.clone(), shutdown);
         (feed, Some(Feeding { trigger, running }))
     } else {
         (Feed::off(), None)

@@ -42,6 +42,9 @@ pub use writer::TableWriter;
 /// The greatest pid range that the kernel can be set to (pids are below it).
 pub const PID_MAX_LIMIT: u32 = 1 << 22;
 
+/// The version of the layout of a table.
+pub const LAYOUT: u64 = layout::VERSION;
+
 /// The least time between two publications of a [`TableWriter`].
 pub const SPACING: Duration = Duration::from_micros(20);
 

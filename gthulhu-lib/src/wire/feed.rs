@@ -7,6 +7,8 @@
 //!        | -- intents, in one part or several: the whole set -> |   at once, and whenever it changes
 //!        | -- explain ----------------------------------------> |
 //!        | <---------------------- counters, events, explanation |
+//!        |                                                      |
+//!        | -- table, with the file of it ---------------------> |   to a reader, and nothing else
 //!        | -- bye -------------------------------------- bye -- |   the last word of whoever ends it, if it can
 //! ```
 //!
@@ -50,6 +52,9 @@ pub enum Frame {
     Explain(Explain),
     /// Up: the answer.
     Explanation(Explanation),
+    /// Down, to a [`Role::Reader`]: the table of strategies. Its file comes with the first byte of this frame, as
+    /// `SCM_RIGHTS`.
+    Table(Table),
     /// Something that a newer peer says.
     #[serde(other, skip_serializing)]
     Unknown,
@@ -259,6 +264,16 @@ pub struct TaskInKernel {
     pub enqueues: u64,
     /// When it was first put into a queue under a strategy, in nanoseconds of the monotonic clock; 0: never.
     pub first_governed_ns: u64,
+}
+
+/// Which table a reader is given. The file says the same, and is what has to be believed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Table {
+    /// The version of its layout.
+    pub layout: u64,
+    /// Pids below it have a place.
+    pub pid_max: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]

@@ -32,7 +32,8 @@ const PAGE: usize = 4096;
 /// Byte at which the presence map begins.
 pub(super) const PRESENCE_AT: usize = PAGE;
 const MAGIC: u64 = u64::from_ne_bytes(*b"GTHULHUT");
-const VERSION: u64 = 1;
+/// The version of this layout.
+pub(super) const VERSION: u64 = 1;
 /// Words of the header that do not change, and which of them holds `pid_max`.
 pub(super) const HEADER: usize = 9;
 pub(super) const PID_MAX_WORD: usize = 3;

@@ -114,9 +114,13 @@ impl TableWriter {
                 let pids = pids.get_or_insert_with(|| current.iter().map(|&(pid, _)| pid).collect());
                 if !Arc::ptr_eq(pids, &bank.pids) {
                     each_missing(&bank.pids, pids, |gone| write(gone, 0));
-                    current.iter().for_each(|&(pid, _)| appear(places, pid));
+                    for &pid in &**pids {
+                        appear(places, pid);
+                    }
                 }
-                current.iter().for_each(|&(pid, entry)| write(pid, entry.bits()));
+                for &(pid, entry) in &*current {
+                    write(pid, entry.bits());
+                }
                 let touched = std::mem::take(&mut bank.touched);
                 let gone = touched.iter().filter(|pid| pids.binary_search(pid).is_err());
                 gone.for_each(|&pid| write(pid, 0));
