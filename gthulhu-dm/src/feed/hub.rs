@@ -80,11 +80,6 @@ impl Hub {
         tracing::warn!(reason = short(reason), "a connection to the feed was refused");
     }
 
-    /// Notes a reader that has got the table.
-    pub(super) fn served(&self, version: &str) {
-        tracing::info!(version = short(version), "a reader has got the table");
-    }
-
     /// Where questions to the scheduler go.
     pub(super) fn asks(&self) -> Option<mpsc::Sender<Ask>> {
         match &self.inner().scheduler {
@@ -230,7 +225,7 @@ impl Drop for Seat {
 }
 
 /// A text of a peer as readiness and the log may show it.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     text.chars().take(TEXT_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     Offered,
     asks::{Ask, Asked},
-    hub::{Hub, Seat},
+    hub::{Hub, Seat, short},
     sets,
     stream::{Gone, Incoming, Outgoing},
     tables,
@@ -61,7 +61,7 @@ const STOPPING: &str = "the decision maker stops";
 /// Gives the table to a reader, who needs nothing else: his place is free again at once.
 async fn read(mut outgoing: Outgoing, offered: &Offered, hub: &Hub, version: &str) {
     match tables::give(&mut outgoing, &offered.table).await {
-        Ok(()) => hub.served(version),
+        Ok(()) => tracing::info!(version = short(version), "a reader has got the table"),
         Err(gone) => {
             hub.refused(&gone.to_string());
             outgoing.bye(gone.to_string()).await;
