@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # install.sh [KIND...]: puts what is built where it belongs, below $DESTDIR$PREFIX (PREFIX=/usr/local): programs, their manual
-# pages and completions, units of systemd and the configuration. Each kind of thing is one function; without arguments all of
-# them. PROFILE (release) says which build is taken. Nothing is started or enabled, and a configuration file that is there
+# pages and completions, units of systemd and the configuration, and the library for C, which it builds. Each kind of thing is
+# one function; without arguments all of them. PROFILE (release) says which build is taken. Nothing is started or enabled, and a configuration file that is there
 # already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,13 +14,16 @@ built=$target_dir/$profile
 # A prefix of one's own has its own configuration.
 etc=$prefix/etc/gthulhu
 case $prefix in /usr | /usr/local) etc=/etc/gthulhu ;; esac
-# Without clang there is no scheduler; what is there is installed.
-all=(gthulhu-manager gthulhu-dm gthulhu-scx)
 programs=()
-for program in "${all[@]}"; do
-    if [ -x "$built/$program" ]; then programs+=("$program"); else echo "not built, left out: $program" >&2; fi
-done
-[ ${#programs[@]} -gt 0 ] || { echo "nothing is built in $built: make release" >&2; exit 66; }
+
+# Without clang there is no scheduler; what is there is installed.
+find_programs() {
+    local program
+    for program in gthulhu-manager gthulhu-dm gthulhu-scx; do
+        if [ -x "$built/$program" ]; then programs+=("$program"); else echo "not built, left out: $program" >&2; fi
+    done
+    [ ${#programs[@]} -gt 0 ] || { echo "nothing is built in $built: make release" >&2; exit 66; }
+}
 
 # put MODE FILE... FOLDER
 put() {
@@ -73,7 +76,11 @@ install_configuration() {
     done
 }
 
-[ $# -gt 0 ] || set -- programs pages completions units configuration
+# For programs written in C.
+install_library() { tools/library.sh; }
+
+[ $# -gt 0 ] || set -- programs pages completions units configuration library
+[ "$*" = library ] || find_programs
 for kind in "$@"; do
     "install_$kind"
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# need.sh build|image|test|vm|demo|bench-sched: makes sure that what the verb needs is here. Root gets it installed; anybody else is
-# told exactly what is missing. Prints nothing when all is well.
+# need.sh build|image|test|vm|demo|bench-lib|bench-sched: makes sure that what the verb needs is here. Root gets it installed;
+# anybody else is told exactly what is missing. Prints nothing when all is well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/paths.sh
@@ -15,6 +15,7 @@ packages() {
     [ "$1" = vm ] || command -v cc >/dev/null || echo "gcc libc6-dev"
     [ "$1" = build ] && return
     [ "$1" = image ] && { scheduler && return; }
+    if [ "$1" = bench-lib ]; then memory_judge && return; fi
     machine
     [ "$1" = vm ] && return
     scheduler
@@ -33,9 +34,13 @@ packages() {
     command -v iptables-legacy >/dev/null || echo iptables
     # What holds the API against its description is written in Python.
     python3 -c "import ensurepip, venv" 2>/dev/null || echo python3-venv
+    memory_judge
     # libFuzzer is C++.
     command -v c++ >/dev/null || echo g++
 }
+
+# Looks at what programs in C do with our memory, and counts instructions.
+memory_judge() { command -v valgrind >/dev/null || echo valgrind; }
 
 # The virtual machine that the scheduler is tested in. Without it those tests are skipped, so nobody is told that it is
 # missing where there is no apt to install it with.

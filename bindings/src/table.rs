@@ -1,0 +1,157 @@
+//! The table of strategies: of an engine in this process, of a file that was handed over, or of a decision maker.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use gthulhu_lib::strategy::Entry;
+use gthulhu_lib::strategy::table::{OpenError, StrategyTable};
+
+use crate::boundary::{array, array_mut, guarded, guarded_handle, put, text};
+use crate::connect::connect;
+use crate::error::gthulhu_code::{GTHULHU_BUSY, GTHULHU_NO_TABLE, GTHULHU_NULL, GTHULHU_SYSTEM};
+use crate::error::{Failure, gthulhu_error};
+use crate::handles::Handles;
+
+/// A table. Any number of threads may read it at once, and no call waits.
+#[expect(non_camel_case_types, reason = "the name in C")]
+pub enum gthulhu_table {}
+
+pub(crate) static TABLES: Handles<StrategyTable> = Handles::new();
+
+/// The parts of a table for gthulhu_view_lookup, which is inline. Good as long as the table is not freed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct gthulhu_view {
+    /// The generation that is published.
+    pub generation: *const u64,
+    /// The presence map.
+    pub presence: *const u8,
+    /// The banks.
+    pub banks: *const u64,
+    /// Words of each bank: pids from here on have no entry.
+    pub pid_max: u64,
+}
+
+/// Opens the table that a file descriptor is of. The descriptor stays the caller's. Nothing of the file is believed:
+/// what is no table is GTHULHU_NO_TABLE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gthulhu_table_open(file: c_int, error: *mut gthulhu_error) -> *mut gthulhu_table {
+    // SAFETY: what callers promise of every function, as for each call here and below.
+    unsafe {
+        guarded_handle(error, || {
+            if file < 0 {
+                return Err(Failure(GTHULHU_SYSTEM, "a file descriptor is not below 0".to_owned()));
+            }
+            // It is duplicated at once, which a descriptor of nothing does not survive.
+            let file = BorrowedFd::borrow_raw(file).try_clone_to_owned();
+            let file = file.map_err(|error| Failure(GTHULHU_SYSTEM, error.to_string()))?;
+            open(file)
+        })
+    }
+}
+
+/// Gets the table of a decision maker, by its feed: a unix socket, NULL for /run/gthulhu/feed.sock. Waits 5 s for it at most. A
+/// decision maker that is started again has another table: ask again now and then, and keep the old one until there is
+/// an answer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gthulhu_table_connect(
+    socket: *const c_char,
+    error: *mut gthulhu_error,
+) -> *mut gthulhu_table {
+    // SAFETY: see above.
+    unsafe {
+        guarded_handle(error, || {
+            let socket = if socket.is_null() { "/run/gthulhu/feed.sock" } else { text(socket)? };
+            open(connect(socket)?)
+        })
+    }
+}
+
+/// The word of a task as published; 0 if it has none, or the handle is bad. gthulhu_word_priority and others read it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gthulhu_table_lookup(table: *const gthulhu_table, pid: u32) -> u64 {
+    // SAFETY: see above; and nothing here can panic.
+    unsafe { TABLES.glance(table) }.map_or(0, |table| table.lookup_word(pid))
+}
+
+/// As gthulhu_table_lookup, for the task that started at this moment, in clock ticks after boot (field 22 of its stat
+/// file): one that had the same number in another tick has no word.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gthulhu_table_lookup_task(table: *const gthulhu_table, pid: u32, start: u64) -> u64 {
+    // SAFETY: see above; and nothing here can panic.
+    let table = unsafe { TABLES.glance(table) };
+    table.and_then(|table| table.lookup_task(pid, start)).map_or(0, Entry::bits)
+}
+
+/// Writes the words of count tasks, all of one generation, which is written to generation unless that is NULL. If pids or words
+/// is NULL or the handle is bad nothing is written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gthulhu_table_lookup_batch(
+    table: *const gthulhu_table,
+    pids: *const u32,
+    words: *mut u64,
+    count: usize,
+    generation: *mut u64,
+) -> u32 {
+    // SAFETY: see above.
+    unsafe {
+        guarded(std::ptr::null_mut(), || {
+            let table = TABLES.peek(table)?;
+            let (pids, words) = (array(pids, count)?, array_mut(words, count)?);
+            put(generation, table.lookup_batch(pids, words).ok_or_else(|| Failure::from(GTHULHU_BUSY))?);
+            Ok(())
+        })
+    }
+}
+
+/// The number of the generation that is published; 0 before the first, and for a bad handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gthulhu_table_generation(table: *const gthulhu_table) -> u64 {
+    // SAFETY: see above; and nothing here can panic.
+    unsafe { TABLES.glance(table) }.map_or(0, StrategyTable::generation)
+}
+
+/// Fills a view of the table.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gthulhu_table_view(table: *const gthulhu_table, view: *mut gthulhu_view) -> u32 {
+    // SAFETY: see above.
+    unsafe {
+        guarded(std::ptr::null_mut(), || {
+            let table = TABLES.peek(table)?;
+            if view.is_null() {
+                return Err(GTHULHU_NULL.into());
+            }
+            let base: *const c_void = table.as_ptr().cast();
+            // The words of the header say where the parts are, and were looked at when the table was opened.
+            let word = |byte: usize| *base.byte_add(byte).cast::<u64>();
+            let at = |byte: usize| base.byte_add(usize::try_from(word(byte)).unwrap_or(0));
+            put(
+                view,
+                gthulhu_view {
+                    generation: base.byte_add(128).cast(),
+                    presence: at(40).cast(),
+                    banks: at(56).cast(),
+                    pid_max: table.pid_max().into(),
+                },
+            );
+            Ok(())
+        })
+    }
+}
+
+/// Frees a table. No other thread may be in a call with it, or read a view of it. One that was freed already is
+/// GTHULHU_BAD_HANDLE, and NULL is GTHULHU_NULL; neither does harm.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gthulhu_table_free(table: *mut gthulhu_table) -> u32 {
+    // SAFETY: see above.
+    unsafe { guarded(std::ptr::null_mut(), || TABLES.take(table)) }
+}
+
+fn open(file: std::os::fd::OwnedFd) -> Result<*mut gthulhu_table, Failure> {
+    let opened = StrategyTable::open(file).map_err(|error| {
+        let code = if matches!(error, OpenError::NoTable(_)) { GTHULHU_NO_TABLE } else { GTHULHU_SYSTEM };
+        Failure(code, error.to_string())
+    });
+    TABLES.give(Arc::new(opened?))
+}
