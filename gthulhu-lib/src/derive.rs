@@ -71,7 +71,7 @@ impl StrategySpec {
 /// One strategy applied to one pod that has a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DerivedIntent {
-    /// Depends on the strategy's id and the pod's uid alone, see [`intent_id`].
+    /// Depends on the strategy's id and the pod's uid alone, see [`intent_id`](crate::id::intent_id).
     pub id: Id,
     /// The strategy.
     pub strategy: Arc<StrategySpec>,

@@ -15,7 +15,7 @@
 //!                 one winner per task       explain: why this one
 //!                       |
 //!                       v
-//!                 StrategyTable             lock-free, by pid, whole generations
+//!                 StrategyTable             wait-free, by pid, whole generations, for any process
 //!                       |
 //!                 schedulers look tasks up
 //! ```

@@ -1,8 +1,29 @@
 //! The table that schedulers read: one word per pid, published as whole generations, read without locks, from any
 //! process that was handed its file.
 //!
-//! [`protocol`] says how writer and readers keep out of each other's way, [`layout`] where everything is, [`memory`] is the
-//! file. What a reader may count on:
+//! `protocol` says how writer and readers keep out of each other's way, `memory` is the file, and where everything is in it:
+//!
+//! | byte | what |
+//! |---|---|
+//! | 0 | the bytes `GTHULHUT` |
+//! | 8 | version of this layout: 1. Another number is another layout |
+//! | 16 | size of the whole, in bytes |
+//! | 24 | `pid_max`: pids below it have a place; a multiple of 512, at most 4,194,304 |
+//! | 32 | banks: 4 |
+//! | 40 | where the presence map begins: byte 4096 |
+//! | 48 | pids for each byte of the presence map, as a power of two: 9 |
+//! | 56 | where the first bank begins |
+//! | 64 | bytes of a bank: 8 for each pid |
+//! | 128 | the generation that is published, on a cache line of its own |
+//! | 4096 | the presence map: a byte for 512 pids, 0 while none of them ever had an entry |
+//! | | the banks, one after the other, each beginning a page |
+//!
+//! Numbers are 64 bits wide and in the byte order of the machine. The word of pid `p` in generation `g` is number `p` of
+//! bank `g % 4`; what its bits mean is in [`Entry`]. A reader asks the presence map first: a page of a bank that was never
+//! written to would come into being by being read. In version 1 all but `pid_max` is fixed or follows from it, and whoever
+//! opens a table makes sure that it does.
+//!
+//! What a reader may count on:
 //!
 //! - **Whole generations.** A lookup gives what one generation holds, a batch gives all its words from one; that
 //!   generation was the published one when the lookup began, or a later one.
@@ -19,6 +40,20 @@
 //!
 //! A table lives as long as anybody has it mapped. Its readers do not see its writer end: they keep the last
 //! generation, as a scheduler without its decision maker should.
+//!
+//! ```
+//! use gthulhu_lib::strategy::table::{StrategyTable, TableWriter};
+//! use gthulhu_lib::strategy::{Entry, Resolved};
+//!
+//! let mut writer = TableWriter::new(4_194_304);
+//! let file = writer.table().file().ok_or("no such files here")?.try_clone_to_owned()?;
+//! // Another process gets the file, by a unix socket, and:
+//! let table = StrategyTable::open(file)?;
+//! writer.replace(vec![(4242, Entry::pack(Resolved::clamped(3, 20_000_000), 98_765))]);
+//! let entry = table.lookup_task(4242, 98_765).ok_or("it has a strategy")?;
+//! assert_eq!((entry.resolved().priority(), entry.resolved().slice_ns()), (3, 20_000_000));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod layout;
 #[expect(unsafe_code, reason = "memory that other processes share is reached by mapping a file")]

@@ -1,25 +1,4 @@
-//! Where everything is in the memory of a table, and how its header says so.
-//!
-//! | byte | what |
-//! |---|---|
-//! | 0 | the bytes `GTHULHUT` |
-//! | 8 | version of this layout: 1. Another number is another layout |
-//! | 16 | size of the whole, in bytes |
-//! | 24 | `pid_max`: pids below it have a place; a multiple of 512, at most 4,194,304 |
-//! | 32 | banks: 4 |
-//! | 40 | where the presence map begins: byte 4096 |
-//! | 48 | pids for each byte of the presence map, as a power of two: 9 |
-//! | 56 | where the first bank begins |
-//! | 64 | bytes of a bank: 8 for each pid |
-//! | 128 | the generation that is published, on a cache line of its own |
-//! | 4096 | the presence map: a byte for 512 pids, 0 while none of them ever had an entry |
-//! | | the banks, one after the other, each beginning a page |
-//!
-//! Numbers are 64 bits wide and in the byte order of the machine. The word of pid `p` in generation `g` is number `p` of
-//! bank `g % 4`; what its bits mean is in [`Entry`](super::Entry). A reader asks the presence map first: a page of a
-//! bank that was never written to would come into being by being read.
-//!
-//! In version 1 all but `pid_max` is fixed or follows from it, and whoever opens a table makes sure that it does.
+//! The layout of a table, in numbers; in words it is in [`super`].
 
 use super::PID_MAX_LIMIT;
 
