@@ -21,9 +21,14 @@ pub enum Goal {
 
 impl Goal {
     fn is_met(self, value: f64) -> bool {
+        self.is_met_by(value, 1.0)
+    }
+
+    /// Whether `value` is no worse than so many times off the goal.
+    fn is_met_by(self, value: f64, times: f64) -> bool {
         match self {
-            Goal::AtLeast(goal) => value >= goal,
-            Goal::AtMost(goal) => value <= goal,
+            Goal::AtLeast(goal) => value >= goal / times,
+            Goal::AtMost(goal) => value <= goal * times,
         }
     }
 }
@@ -38,16 +43,23 @@ impl fmt::Display for Goal {
 }
 
 /// Where lines go. Notes are indented, so that the ratios stand out and can be searched for.
-pub struct Report<W: Write>(W);
+pub struct Report<W: Write> {
+    out: W,
+    /// Goals whose value is worse than half of what it should be.
+    far: Vec<String>,
+}
 
 impl<W: Write> Report<W> {
     /// Reports to `out`.
     pub fn new(out: W) -> Self {
-        Report(out)
+        Report { out, far: Vec::new() }
     }
 
     /// The one line of a goal.
     pub fn ratio(&mut self, name: &str, value: f64, goal: Goal) -> io::Result<()> {
+        if !goal.is_met_by(value, 2.0) {
+            self.far.push(name.to_owned());
+        }
         let verdict = if goal.is_met(value) { "met" } else { "missed" };
         let digits = match value {
             hundreds if hundreds >= 100.0 => 0,
@@ -55,20 +67,25 @@ impl<W: Write> Report<W> {
             _ => 2,
         };
         let value = format!("{value:.digits$}");
-        writeln!(self.0, "ratio {name} {value} goal {goal} {verdict}")?;
-        self.0.flush()
+        writeln!(self.out, "ratio {name} {value} goal {goal} {verdict}")?;
+        self.out.flush()
+    }
+
+    /// The goals that came out worse than half of what they should be.
+    pub fn far(&self) -> &[String] {
+        &self.far
     }
 
     /// A line of another form.
     pub fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.0, "{text}")?;
-        self.0.flush()
+        writeln!(self.out, "{text}")?;
+        self.out.flush()
     }
 
     /// Anything else that is worth knowing.
     pub fn note(&mut self, text: impl fmt::Display) -> io::Result<()> {
-        writeln!(self.0, "    {text}")?;
-        self.0.flush()
+        writeln!(self.out, "    {text}")?;
+        self.out.flush()
     }
 }
 
@@ -143,6 +160,10 @@ mod tests {
         report.ratio("get", 1.501, Goal::AtMost(1.5)).unwrap();
         report.ratio("walk", f64::NAN, Goal::AtLeast(1.6)).unwrap();
         report.note("by the way").unwrap();
+        assert_eq!(report.far(), ["walk"]);
+        report.ratio("far", 3.001, Goal::AtMost(1.5)).unwrap();
+        report.ratio("near", 0.81, Goal::AtLeast(1.6)).unwrap();
+        assert_eq!(report.far(), ["walk", "far"]);
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
@@ -152,6 +173,8 @@ mod tests {
                 "ratio get 1.50 goal <= 1.5 missed",
                 "ratio walk NaN goal >= 1.6 missed",
                 "    by the way",
+                "ratio far 3.00 goal <= 1.5 missed",
+                "ratio near 0.81 goal >= 1.6 missed",
             ]
         );
     }

@@ -6,6 +6,7 @@
 use std::error::Error;
 
 mod assembled;
+pub mod capi;
 pub mod compiled;
 pub mod derive;
 pub mod digest;
@@ -14,11 +15,13 @@ pub mod fixtures;
 pub mod forks;
 pub mod get;
 pub mod harness;
+pub mod instructions;
 pub mod memo;
 pub mod memory;
 pub mod node;
 pub mod page;
 pub mod simulate;
+pub mod table;
 pub mod token;
 pub mod walk;
 

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::hint::black_box;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,12 +22,12 @@ use crate::harness::{Goal, Report, cpu_of, in_turns};
 
 const ENTRIES: u32 = 100_000;
 /// Every other pid below it has an entry.
-const PIDS: u32 = 2 * ENTRIES;
+pub(crate) const PIDS: u32 = 2 * ENTRIES;
 const RUNNABLE: usize = 2_000;
 const EVERY: Duration = Duration::from_millis(10);
-const TURNS: usize = 15;
+pub(crate) const TURNS: usize = 15;
 /// Times that the stream is looked up in a turn.
-const PASSES: usize = 500;
+pub(crate) const PASSES: usize = 500;
 
 /// The entries of one generation: the same pids, other strategies.
 pub(crate) fn entries(generation: u32) -> Vec<(u32, Entry)> {
@@ -70,7 +70,7 @@ impl Kept for Raw {
 
 struct Ours {
     table: Arc<StrategyTable>,
-    writer: std::sync::Mutex<TableWriter>,
+    writer: Mutex<TableWriter>,
 }
 
 impl Kept for Ours {
@@ -164,18 +164,14 @@ fn walk(stream: &[u32], nothing: u64, word: impl Fn(u32) -> u64) -> u64 {
     for _ in 0..PASSES {
         for &pid in stream {
             // The next pid is not known before the last word is.
-            last = word(pid.wrapping_add((last & nothing) as u32));
+            last = word(pid.wrapping_add(u32::try_from(last & nothing).unwrap_or_default()));
         }
     }
     last
 }
 
 /// The same stream for everybody, while their writer replaces everything and another reader reads.
-fn under_a_writer(
-    report: &mut Report<impl Write>,
-    rivals: [&dyn Kept; 4],
-    stream: &[u32],
-) -> Outcome<()> {
+fn under_a_writer(report: &mut Report<impl Write>, rivals: [&dyn Kept; 4], stream: &[u32]) -> Outcome<()> {
     let at_work = AtomicUsize::new(0);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -239,7 +235,8 @@ fn publish(report: &mut Report<impl Write>) -> Outcome<()> {
     Ok(())
 }
 
-fn note(report: &mut Report<impl Write>, what: &str, each: &[Duration]) -> Outcome<()> {
+/// Nanoseconds of each lookup, from the time of each turn.
+pub(crate) fn note(report: &mut Report<impl Write>, what: &str, each: &[Duration]) -> Outcome<()> {
     #[expect(clippy::cast_precision_loss, reason = "a million")]
     let lookups = (PASSES * RUNNABLE) as f64;
     let nanoseconds: Vec<_> =

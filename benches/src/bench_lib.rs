@@ -1,0 +1,56 @@
+//! `bench-lib [NAME]...`: the goals of the library and of its C functions, all or those named, a line for each.
+//!
+//! A goal that is missed says so; one that is absent, or worse than half of what it should be, is an error.
+
+use std::hint::black_box;
+use std::io::Write;
+use std::process::ExitCode;
+
+use gthulhu_benches::harness::Report;
+use gthulhu_benches::{Outcome, capi, instructions, table};
+
+type Measure<W> = fn(&mut Report<W>) -> Outcome<()>;
+
+/// With it this program is called by itself, under a counter of instructions.
+const COUNT: &str = "--count";
+
+fn goals<W: Write>() -> [(&'static str, Measure<W>); 3] {
+    [("table", table::run), ("c", capi::run), ("instructions", |report| instructions::run(report, COUNT))]
+}
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, kind, passes] = &wanted[..]
+        && first == COUNT
+    {
+        let numbers = kind.parse().ok().zip(passes.parse().ok());
+        let counted = numbers.map(|(kind, passes)| instructions::count(kind, passes));
+        return if black_box(counted).is_some_and(|counted| counted.is_ok()) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(64)
+        };
+    }
+    let goals = goals();
+    if let Some(unknown) = wanted.iter().find(|name| goals.iter().all(|(goal, _)| goal != name)) {
+        let _ = writeln!(std::io::stderr(), "bench-lib: there is no goal named {unknown}");
+        return ExitCode::from(64);
+    }
+    let mut report = Report::new(std::io::stdout());
+    let mut absent = Vec::new();
+    for (name, measure) in goals {
+        if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        if let Err(error) = measure(&mut report) {
+            // With standard error gone there is nobody left to tell, but the exit code.
+            let _ = writeln!(std::io::stderr(), "bench-lib: {name} could not be measured: {error}");
+            absent.push(name);
+        }
+    }
+    if !report.far().is_empty() {
+        let _ =
+            writeln!(std::io::stderr(), "bench-lib: worse than half the goal: {}", report.far().join(", "));
+    }
+    if absent.is_empty() && report.far().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
