@@ -26,7 +26,8 @@ static TREE: LazyLock<TempDir> = LazyLock::new(|| {
     let process = dir.path().join("42");
     fs::create_dir_all(process.join("task")).expect("it can be filled");
     fs::write(process.join("cgroup"), format!("0::/kubepods/pod{POD}/web\n")).expect("it can be filled");
-    fs::write(process.join("stat"), "42 (nginx) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 4200 0\n").expect("as above");
+    fs::write(process.join("stat"), "42 (nginx) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 4200 0\n")
+        .expect("as above");
     dir
 });
 
@@ -87,7 +88,8 @@ fuzz_target!(|data: &[u8]| {
                 6 => {
                     let text = &data[..size.min(data.len())];
                     let code = gthulhu_engine_apply(engine.0, text.as_ptr().cast(), text.len(), null_mut());
-                    let refused = [GTHULHU_NOT_UTF8, GTHULHU_NOT_JSON, GTHULHU_REFUSED].map(|code| code as u32);
+                    let refused =
+                        [GTHULHU_NOT_UTF8, GTHULHU_NOT_JSON, GTHULHU_REFUSED].map(|code| code as u32);
                     assert!(code == engine.code() || engine.1 && refused.contains(&code), "{code}");
                 }
                 7 => {
@@ -114,12 +116,19 @@ fuzz_target!(|data: &[u8]| {
                 10 => {
                     let pids: Vec<u32> = (0..size as u32).collect();
                     let mut words = vec![1; size];
-                    let code =
-                        gthulhu_table_lookup_batch(table.0, pids.as_ptr(), words.as_mut_ptr(), size, null_mut());
+                    let code = gthulhu_table_lookup_batch(
+                        table.0,
+                        pids.as_ptr(),
+                        words.as_mut_ptr(),
+                        size,
+                        null_mut(),
+                    );
                     assert_eq!(code, table.code());
                     for (pid, word) in pids.into_iter().zip(words).filter(|_| table.1) {
                         assert_eq!(word, gthulhu_table_lookup(table.0, pid));
-                        assert!(word == 0 || pid == 42 && gthulhu_table_lookup_task(table.0, 42, 4200) == word);
+                        assert!(
+                            word == 0 || pid == 42 && gthulhu_table_lookup_task(table.0, 42, 4200) == word
+                        );
                     }
                 }
                 _ => {
