@@ -87,10 +87,8 @@ fn attempt<A: Atoms, const BANKS: usize, T>(
     let begun = A::load(generation, Ordering::Acquire);
     let read = words(bank_of::<BANKS>(begun));
     A::fence(Ordering::Acquire);
-    let seen = A::load(generation, Ordering::Relaxed);
-    // The first half is contained in the second, and the quicker answer of nearly all lookups.
-    let untouched = seen == begun || seen.wrapping_sub(begun) < BANKS as u64 - 1;
-    untouched.then_some((begun, read))
+    let moved = A::load(generation, Ordering::Relaxed).wrapping_sub(begun);
+    (moved < BANKS as u64 - 1).then_some((begun, read))
 }
 
 /// Calls `write` with the bank to bring up to date, publishes it and returns its generation. For the one writer.
