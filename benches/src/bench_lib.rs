@@ -7,15 +7,22 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use gthulhu_benches::harness::Report;
-use gthulhu_benches::{Outcome, capi, instructions, table};
+use gthulhu_benches::{Outcome, capi, discover, forks, instructions, memo, table};
 
 type Measure<W> = fn(&mut Report<W>) -> Outcome<()>;
 
 /// With it this program is called by itself, under a counter of instructions.
 const COUNT: &str = "--count";
 
-fn goals<W: Write>() -> [(&'static str, Measure<W>); 3] {
-    [("table", table::run), ("c", capi::run), ("instructions", |report| instructions::run(report, COUNT))]
+fn goals<W: Write>() -> [(&'static str, Measure<W>); 6] {
+    [
+        ("table", table::run),
+        ("c", capi::run),
+        ("discover", discover::run),
+        ("fork-to-known", forks::run),
+        ("memo", memo::run),
+        ("instructions", |report| instructions::run(report, COUNT)),
+    ]
 }
 
 fn main() -> ExitCode {

@@ -6,15 +6,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use gthulhu_benches::harness::Report;
-use gthulhu_benches::{Outcome, derive, digest, discover, forks, get, memo, memory, page, token, walk};
+use gthulhu_benches::{Outcome, derive, digest, get, memo, memory, page, token, walk};
 
 type Measure<W> = fn(&mut Report<W>) -> Outcome<()>;
 
-fn goals<W: Write>() -> [(&'static str, Measure<W>); 10] {
+fn goals<W: Write>() -> [(&'static str, Measure<W>); 8] {
     [
         ("walk", walk::run),
-        ("discover", discover::run),
-        ("fork-to-known", forks::run),
         ("memo", memo::run),
         ("digest", digest::run),
         ("derive", derive::run),

@@ -29,7 +29,13 @@ impl ProcessSource for Node {
         "node"
     }
 
-    fn snapshot(&mut self, _: &Governed) -> Result<Snapshot, SourceError> {
+    fn snapshot(&mut self, governed: &Governed) -> Result<Snapshot, SourceError> {
+        let mut all = self.survey()?;
+        all.processes.retain(|process| governed.contains(&process.pod_uid));
+        Ok(all)
+    }
+
+    fn survey(&mut self) -> Result<Snapshot, SourceError> {
         let processes = self.0.lock().expect("nobody panics while he holds it").clone();
         Ok(Snapshot { processes, ..Snapshot::default() })
     }
