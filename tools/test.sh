@@ -7,8 +7,10 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 . tools/paths.sh
 
-log=$(mktemp) again=$(mktemp)
-trap 'rm -f "$log" "$again"' EXIT
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+log=$dir/log again=$dir/again
+touch "$again"
 passed=0 failed=0 skipped=0
 stages=()
 
@@ -21,14 +23,29 @@ failures() {
     awk '/^failures:$/ {on = 1} on {print} /^test result: / {on = 0}' "$log" | grep . || tail -n 40 "$log"
 }
 
+# Waits until everything is shown, but not for a process that outlived its test and holds the output open.
+finish() {
+    local tenths
+    for tenths in {1..100}; do
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    echo "after $((tenths / 10)) s a process that outlived its test still holds the output open"
+    kill "$1"
+}
+
 # stage NAME SHARE COMMAND...: the share is in seconds.
 stage() {
-    local name=$1 share=$2 begun ms state=ok green red unable
+    local name=$1 share=$2 begun ms state=ok green red unable shows
     shift 2
     printf '\n== %s\n' "$name"
     begun=$(date +%s%3N)
-    "$@" 2>&1 | tee "$log"
-    [ "${PIPESTATUS[0]}" -eq 0 ] || state=FAILED
+    # One of its own: who outlived an earlier stage still holds that one's open.
+    mkfifo "$dir/$name"
+    tee "$log" <"$dir/$name" &
+    shows=$!
+    "$@" >"$dir/$name" 2>&1 || state=FAILED
+    finish "$shows"
     ms=$(($(date +%s%3N) - begun))
     if [ -n "${WARM:-}" ] && [ "$ms" -gt $((share * 3000)) ]; then
         state="FAILED: over three times its share of $share s"

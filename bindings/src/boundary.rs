@@ -93,16 +93,19 @@ pub(crate) unsafe fn put<T>(to: *mut T, value: T) {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::resume_unwind;
+
     use super::*;
 
     #[test]
     fn a_panic_is_a_number_on_the_other_side() {
         let mut error = gthulhu_error { code: 0, text: [0; crate::GTHULHU_ERROR_TEXT] };
         // SAFETY: the error is ours.
-        let code = unsafe { guarded(&raw mut error, || panic!("a defect")) };
+        let code = unsafe { guarded(&raw mut error, || resume_unwind(Box::new("a defect"))) };
         assert_eq!((code, error.code), (GTHULHU_INSIDE as u32, GTHULHU_INSIDE as u32));
         // SAFETY: nothing is written to NULL.
-        let made = unsafe { guarded_handle::<u8>(std::ptr::null_mut(), || panic!("another")) };
+        let made =
+            unsafe { guarded_handle::<u8>(std::ptr::null_mut(), || resume_unwind(Box::new("another"))) };
         assert!(made.is_null());
     }
 }

@@ -4,6 +4,7 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -14,6 +15,7 @@ use gthulhu_local::pods::cgroup::Base;
 use gthulhu_local::pods::{Pod, PodSpec, ProcessSpec};
 use gthulhu_local::ports::Port;
 use gthulhu_local::{programs, wait};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 
 /// Who our containers run as.
@@ -55,12 +57,13 @@ fn pod(base: &Base, dir: &Path, name: &str) -> Pod {
     Pod::start(base, dir, dir, "node-a", spec).expect("the pod starts")
 }
 
-/// A decision maker that ends with this.
+/// A decision maker that ends with this, and whatever wraps it: both are in a process group of their own. (A wrapper that is
+/// killed alone takes nobody along who has become somebody else: that clears the signal that tells of a parent's death.)
 struct Dm(Child);
 
 impl Drop for Dm {
     fn drop(&mut self) {
-        drop(self.0.kill());
+        drop(kill_process_group(Pid::from_child(&self.0), Signal::KILL));
         drop(self.0.wait());
     }
 }
@@ -96,7 +99,9 @@ async fn rows_seen(wrapper: &[&str], base: &Base, pod: &Pod) -> Result<usize, Lo
     let dm = Dm(command
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
+        .process_group(0)
         .spawn()
         .expect("it starts"));
     let api = Api::new(&format!("http://127.0.0.1:{}", port.number()));
