@@ -63,8 +63,9 @@ struct Dm(Child);
 
 impl Drop for Dm {
     fn drop(&mut self) {
-        drop(kill_process_group(Pid::from_child(&self.0), Signal::KILL));
-        drop(self.0.wait());
+        // Either fails when it has ended by itself, and then there is nothing to do.
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        let _ = self.0.wait();
     }
 }
 
