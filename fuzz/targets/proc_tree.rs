@@ -52,7 +52,10 @@ fuzz_target!(|data: &[u8]| {
     }
     // Of a governed pod threads are read too: if they make no sense, the process is left out and counted.
     let in_pod = snapshot.processes.iter().filter(|process| &*process.pod_uid == POD).count();
-    assert!(governed.processes.len() == in_pod || governed.processes.is_empty() && governed.left_out.unreadable == 1);
+    assert!(
+        governed.processes.len() == in_pod
+            || governed.processes.is_empty() && governed.left_out.unreadable == 1
+    );
     // A look at one process reads its threads whatever its pod, as the walk does in governed pods.
     match (walk.locate(PID), snapshot.processes.first()) {
         (Ok(Located::InPod(located)), Some(walked)) => {
