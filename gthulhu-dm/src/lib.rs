@@ -117,6 +117,8 @@ impl Daemon {
         let Daemon { app, router, probes, listening, feeding, ended, shutdown } = self;
         let (supervised, asked) = (Supervised::of_environment(), shutdown.clone());
         supervised.ready();
+        // The node's thread ends when nobody is left who could ask it. While somebody is, its end is a failure.
+        let asks = Arc::clone(&app);
         let stopping = async {
             asked.requested().await;
             supervised.stopping();
@@ -129,6 +131,7 @@ impl Daemon {
             // starts from what is on disk.
             _ = ended => return Err(Exit::new(exit::SOFTWARE, "the node's thread has ended")),
         }
+        drop(asks);
         feeding.end().await;
         Ok(())
     }
