@@ -6,10 +6,9 @@ use std::hint::black_box;
 use std::io::Write;
 use std::process::ExitCode;
 
+use gthulhu_benches::goals::{Measure, run};
 use gthulhu_benches::harness::Report;
-use gthulhu_benches::{Outcome, capi, discover, forks, instructions, memo, table};
-
-type Measure<W> = fn(&mut Report<W>) -> Outcome<()>;
+use gthulhu_benches::{capi, discover, forks, instructions, memo, table};
 
 /// With it this program is called by itself, under a counter of instructions.
 const COUNT: &str = "--count";
@@ -38,26 +37,16 @@ fn main() -> ExitCode {
             ExitCode::from(64)
         };
     }
-    let goals = goals();
-    if let Some(unknown) = wanted.iter().find(|name| goals.iter().all(|(goal, _)| goal != name)) {
-        let _ = writeln!(std::io::stderr(), "bench-lib: there is no goal named {unknown}");
-        return ExitCode::from(64);
-    }
     let mut report = Report::new(std::io::stdout());
-    let mut absent = Vec::new();
-    for (name, measure) in goals {
-        if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
-            continue;
-        }
-        if let Err(error) = measure(&mut report) {
-            // With standard error gone there is nobody left to tell, but the exit code.
-            let _ = writeln!(std::io::stderr(), "bench-lib: {name} could not be measured: {error}");
-            absent.push(name);
-        }
+    let measured = run("bench-lib", &goals(), &wanted, &mut report);
+    let far = report.far();
+    if !far.is_empty() {
+        // With standard error gone there is nobody left to tell, but the exit code.
+        let _ = writeln!(std::io::stderr(), "bench-lib: worse than half the goal: {}", far.join(", "));
     }
-    if !report.far().is_empty() {
-        let _ =
-            writeln!(std::io::stderr(), "bench-lib: worse than half the goal: {}", report.far().join(", "));
+    match measured {
+        Ok(()) if far.is_empty() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(amiss) => amiss.into(),
     }
-    if absent.is_empty() && report.far().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -15,7 +15,7 @@ use gthulhu_lib::wire::IntentBody;
 
 use crate::Outcome;
 use crate::harness::{Goal, Report, cpu_of, in_turns};
-use crate::node::{Node, with_procfs};
+use crate::node::{Node, procfs_turn, with_procfs};
 
 const PROCESSES: usize = 10_000;
 
@@ -53,11 +53,7 @@ fn measure(report: &mut Report<impl Write>, node: &Node, name: &str, share: usiz
             let spent = cpu_of(|| outcome = engine.apply(next).map(drop));
             outcome.map(|()| spent).map_err(Box::<dyn std::error::Error>::from)
         },
-        || {
-            let mut outcome = Ok(0);
-            let spent = cpu_of(|| outcome = with_procfs());
-            outcome.map(|_| spent)
-        },
+        procfs_turn,
     )?;
     report.ratio(name, turns.b_over_a(), Goal::AtLeast(goal))?;
     let [ours, theirs] = turns.each([1, 1]);

@@ -14,6 +14,7 @@ pub mod discover;
 pub mod fixtures;
 pub mod forks;
 pub mod get;
+pub mod goals;
 pub mod harness;
 pub mod instructions;
 pub mod memo;

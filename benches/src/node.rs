@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::Outcome;
 use crate::compiled::{Running, compile};
 use crate::fixtures::{Numbers, command_names, uid};
+use crate::harness::cpu_of;
 
 /// Processes of each container; every tenth group of processes is in none.
 const GROUP: usize = 10;
@@ -26,6 +27,13 @@ pub fn with_procfs() -> Outcome<usize> {
         }
     }
     Ok(count)
+}
+
+/// What that takes, of CPU time.
+pub fn procfs_turn() -> Outcome<Duration> {
+    let mut outcome = Ok(0);
+    let spent = cpu_of(|| outcome = with_procfs());
+    outcome.map(|_| spent)
 }
 
 /// The processes, and the cgroups made for them.

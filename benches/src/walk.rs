@@ -9,7 +9,7 @@ use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
 
 use crate::Outcome;
 use crate::harness::{Goal, Report, cpu_of, in_turns};
-use crate::node::{Node, with_procfs};
+use crate::node::{Node, procfs_turn, with_procfs};
 
 const PROCESSES: usize = 5_000;
 
@@ -30,11 +30,7 @@ pub fn run(report: &mut Report<impl Write>) -> Outcome<()> {
             let spent = cpu_of(|| outcome = walk.survey().map(drop));
             outcome.map(|()| spent).map_err(Box::<dyn std::error::Error>::from)
         },
-        || {
-            let mut outcome = Ok(0);
-            let spent = cpu_of(|| outcome = with_procfs());
-            outcome.map(|_| spent)
-        },
+        procfs_turn,
     )?;
     report.ratio("walk", turns.b_over_a(), Goal::AtLeast(1.6))?;
     let [ours, theirs] = turns.each([all, all]);
