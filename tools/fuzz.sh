@@ -4,7 +4,7 @@
 # that did it is named, and `target/fuzz/bin/TARGET INPUT` shows it again.
 #
 # What is found on the way is kept in target/fuzz/corpus, so that the next run goes on from there. FUZZ_JOBS: how many at
-# a time.
+# a time. FUZZ_SEED: which of the ways through the inputs is taken; without it every run takes another.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/paths.sh
@@ -25,6 +25,7 @@ run() {
     local target=$1 inputs=$work/corpus/$1 faults=$work/faults/$1 log=$work/$1.log
     local options=("-max_total_time=$seconds" -print_final_stats=1 -timeout=20 "-artifact_prefix=$faults/") state=ok
     mkdir -p "$inputs" "$faults"
+    [ -z "${FUZZ_SEED:-}" ] || options+=("-seed=$FUZZ_SEED")
     [ ! -f "fuzz/dictionaries/$target" ] || options+=("-dict=fuzz/dictionaries/$target")
     ASAN_OPTIONS=detect_odr_violation=0 "$work/bin/$target" "${options[@]}" "$inputs" "fuzz/seeds/$target" >"$log" 2>&1 ||
         state=FAILED

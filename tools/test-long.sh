@@ -2,7 +2,7 @@
 # The long forms of what `make test` runs in small, one line each: the variable that sets the size, and the suite.
 # FUZZ_SECONDS: per fuzz target (3600). API_SECONDS: for schemathesis (3600). Prints the seconds of each stage; fails if one of them failed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 . tools/paths.sh
 
 failed=0

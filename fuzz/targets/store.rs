@@ -22,9 +22,12 @@ use tempfile::TempDir;
 
 const PAGE: usize = 4096;
 const HEADER: usize = 320;
-/// The byte whose lowest bit says which of the two newest commits holds. Flipped, it is the file of a crash in the middle of
-/// the last commit, bit for bit: the store opens with the one before, and nothing in the file could tell.
+/// The byte that says which of the two newest commits holds (bit 0), and whether the last one was whole before it did (bit 2).
+/// With the first one flipped it is the file of a crash in the middle of the last commit, bit for bit: the store opens with
+/// the one before, and nothing in the file could tell. With the second one flipped, a last commit that is damaged as well is
+/// taken for one that a crash has cut short.
 const CURRENT: usize = 9;
+const CURRENT_BITS: u8 = 0b101;
 
 struct File {
     bytes: Vec<u8>,
@@ -130,7 +133,7 @@ impl File {
                 _ => file[at % len..].fill(0),
             }
         }
-        file[CURRENT] = file[CURRENT] & !1 | self.bytes[CURRENT] & 1;
+        file[CURRENT] = file[CURRENT] & !CURRENT_BITS | self.bytes[CURRENT] & CURRENT_BITS;
         file
     }
 }
