@@ -15,31 +15,49 @@ esac
 for tool in kind docker kubectl curl; do
     command -v "$tool" >/dev/null || { echo "missing: $tool" >&2; exit 69; }
 done
-images=(gthulhu-api:local gthulhu-scx:local mongo:8.2.2 busybox:1.37.0)
+# Never the cluster that somebody works with at the moment.
+context=kind-$cluster
+kubectl() { command kubectl --context "$context" "$@"; }
+# Of a decision maker, which may be what listens there, nothing has this path.
+answers() { curl -fsS "$url/openapi.json" >/dev/null 2>&1; }
 
-kind get clusters 2>/dev/null | grep -qx "$cluster" || kind create cluster --name "$cluster"
+existed=false
+if kind get clusters 2>/dev/null | grep -qx "$cluster"; then existed=true; else kind create cluster --name "$cluster"; fi
 tools/image.sh api scheduler
-for image in "${images[@]:2}"; do docker pull "$image"; done
-for image in "${images[@]}"; do kind load docker-image "$image" --name "$cluster"; done
+for image in gthulhu-api:local gthulhu-scx:local; do kind load docker-image "$image" --name "$cluster"; done
 
 kubectl apply -f deployment/kind/mongo
 kubectl -n "$namespace" wait --for=condition=complete --timeout=5m job/gthulhu-secrets
-kubectl -n "$namespace" rollout status --timeout=5m statefulset/mongo
+kubectl -n "$namespace" rollout status --timeout=10m statefulset/mongo
 kubectl apply -f deployment/kind/manager
 kubectl apply -f deployment/kind/decisonmaker
 kubectl -n kube-system set env daemonset/decisionmaker -c scheduler "SCX_SCHEDULER_ENABLE=$scheduler"
 kubectl apply -f deployment/kind/pod/busybox.yaml
+if [ "$existed" = true ]; then
+    # The images have the same names as before, so nothing would be started anew.
+    kubectl -n kube-system rollout restart daemonset/decisionmaker
+    kubectl -n "$namespace" rollout restart deployment/manager
+fi
 kubectl -n kube-system rollout status --timeout=5m daemonset/decisionmaker
 kubectl -n "$namespace" rollout status --timeout=5m deployment/manager
 
-kubectl -n "$namespace" port-forward svc/manager 8080:8080 >/dev/null 2>&1 &
-for _ in {1..30}; do
-    ! curl -fsS "$url/health" >/dev/null 2>&1 || break
-    sleep 1
-done
+# The port may still be forwarded by an earlier run; if what it leads to is gone, asking ends it.
+if ! answers; then
+    kubectl -n "$namespace" port-forward svc/manager 8080:8080 >/dev/null 2>&1 &
+    forward=$!
+    for attempt in {1..30}; do
+        ! answers || break
+        if [ "$attempt" -eq 30 ] || ! kill -0 "$forward" 2>/dev/null; then
+            echo "the manager does not answer at $url; why its port is not forwarded, this says:" >&2
+            echo "  kubectl --context $context -n $namespace port-forward svc/manager 8080:8080" >&2
+            exit 1
+        fi
+        sleep 1
+    done
+fi
 cat <<END
 The manager answers at $url, its description is at $url/swagger/index.html.
 Log in as admin@localhost with the password that this prints:
-  kubectl -n $namespace get secret gthulhu-admin -o jsonpath={.data.password} | base64 -d
+  kubectl --context $context -n $namespace get secret gthulhu-admin -o jsonpath={.data.password} | base64 -d
 deployment/kind/local_test.sh tries it, deployment/kind/local_teardown.sh removes everything.
 END

@@ -15,7 +15,7 @@ call() {
     curl -fsS -X "$1" "$url$2" -H 'content-type: application/json' \
         -H @<(echo "authorization: Bearer ${token:-none}") --data @- <<<"$body"
 }
-secret() { kubectl -n "$namespace" get secret gthulhu-admin -o "jsonpath={.data.$1}" | base64 -d; }
+secret() { kubectl --context kind-gthulhu-api-local -n "$namespace" get secret gthulhu-admin -o "jsonpath={.data.$1}" | base64 -d; }
 
 login=$(jq -n --arg username "$(secret email)" --rawfile password <(secret password) '{$username, $password}')
 token=$(call POST /api/v1/auth/login <<<"$login" | jq -r .data.token)

@@ -3,7 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use gthulhu_http::testkit::golden::Golden;
@@ -15,12 +15,17 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/kind");
 /// Stands in for every program: writes down its name and arguments, and answers what the script needs to go on.
 const STAND_IN: &str = r#"#!/bin/bash
 name=${0##*/}
-[ "$name" = curl ] && [[ "$*" = */health* ]] && {
-    # The port is forwarded in the background.
-    until grep -q port-forward "$CALLS"; do :; done
-}
-{ printf '%s' "$name"; printf ' %q' "$@" | sed 's,/dev/fd/[0-9]*,/dev/fd/N,'; echo; } >>"$CALLS"
+status=0
+if [[ "$name $*" = 'curl '*/openapi.json ]]; then
+    # Nobody answers before the port is forwarded, which happens in the background.
+    if grep -q openapi.json "$CALLS"; then until grep -q port-forward "$CALLS"; do :; done; else status=7; fi
+fi
+# In one piece: what runs in the background writes here too.
+line=$(printf '%s' "$name"; printf ' %q' "$@" | sed 's,/dev/fd/[0-9]*,/dev/fd/N,')
+printf '%s\n' "$line" >>"$CALLS"
 case "$name $*" in
+    *port-forward*) while [ -e "$CALLS" ]; do /bin/sleep 0.1; done ;;
+    'git tag --list '*) for tag in $TAGGED; do [[ "$tag" != $3 ]] || echo "$tag"; done ;;
     'kind get clusters') printf '%s' "$CLUSTERS" ;;
     *.data.email*) printf 'admin@localhost' | base64 ;;
     *.data.password*) printf 'a "quoted" password' | base64 ;;
@@ -28,8 +33,10 @@ case "$name $*" in
     'curl '*'POST '*/strategies*) cat >>"$BODIES"; echo '{}' ;;
     'curl '*/strategies/self*) cat >/dev/null; echo '{"data":{"strategies":[{"ID":"1"},{"ID":"2"}]}}' ;;
     'curl '*/intents/self*) cat >/dev/null; echo "{\"data\":{\"intents\":[{\"StrategyID\":\"2\",\"State\":$STATE}]}}" ;;
+    'curl '*/openapi.json) ;;
     'curl '*) cat >>"$BODIES" ;;
 esac
+exit $status
 "#;
 
 /// What became of a script, what it called, and what it sent.
@@ -46,7 +53,7 @@ fn run(script: &str, arguments: &[&str], clusters: &str, state: &str) -> Run {
 fn run_with(script: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
-    for name in ["kind", "docker", "kubectl", "curl", "sleep"] {
+    for name in ["kind", "docker", "kubectl", "curl", "git", "sleep"] {
         fs::write(path(name), STAND_IN).unwrap();
         fs::set_permissions(path(name), Permissions::from_mode(0o755)).unwrap();
     }
@@ -103,25 +110,37 @@ fn a_wrong_argument_is_told_before_anything_happens() {
     assert_eq!((run.output.status.code(), run.calls.as_str()), (Some(64), ""));
 }
 
-/// What is published under which name, by the reference that it is built of.
+/// What is published under which name, by the reference that it is built of and what was released before.
 #[test]
 fn releases_have_the_tags_that_users_know() {
-    let publish =
-        |reference: &str| run_with("../../tools/image.sh", &["api"], &[("REF", reference), ("PUSH", "1")]);
-    for (reference, tags) in [
-        ("refs/heads/main", &["main"][..]),
-        ("refs/tags/v1.4.12", &["1.4.12", "1.4", "1", "latest"]),
-        ("refs/tags/v2.0.0-rc.1", &["2.0.0-rc.1"]),
+    let publish = |reference: &str, released: &str| {
+        let variables = [("REF", reference), ("PUSH", "1"), ("TAGGED", released)];
+        run_with("../../tools/image.sh", &["api"], &variables)
+    };
+    for (reference, released, tags) in [
+        ("refs/heads/main", "v1.0.0", &["main"][..]),
+        ("refs/tags/v1.4.12", "v1.4.12 v1.4.9 v0.9.0 v2.0.0-rc.1", &["1.4.12", "1.4", "1", "latest"]),
+        // No tag moves to something older.
+        ("refs/tags/v1.4.12", "v1.4.12 v1.5.0", &["1.4.12", "1.4"]),
+        ("refs/tags/v1.4.12", "v1.4.12 v1.4.13", &["1.4.12"]),
+        ("refs/tags/v1.4.12", "v1.4.12 v2.0.0", &["1.4.12", "1.4", "1"]),
+        ("refs/tags/v2.0.0-rc.1", "v1.0.0", &["2.0.0-rc.1"]),
     ] {
-        let calls = publish(reference).calls;
+        let calls = publish(reference, released).calls;
         let pushed: Vec<&str> =
             calls.lines().filter_map(|line| line.strip_prefix("docker push ghcr.io/gthulhu/api:")).collect();
         assert_eq!(pushed, tags, "{calls}");
     }
     for reference in ["refs/heads/other", "refs/tags/v1.4", "refs/pull/1/merge"] {
-        let run = publish(reference);
+        let run = publish(reference, "");
         assert_eq!((run.output.status.code(), run.calls.as_str()), (Some(65), ""), "{reference}");
     }
+}
+
+#[test]
+fn to_publish_nothing_is_an_error() {
+    let run = run_with("../../tools/image.sh", &["api"], &[("PUSH", "1")]);
+    assert_eq!((run.output.status.code(), run.calls.as_str()), (Some(64), ""));
 }
 
 #[test]
@@ -133,14 +152,19 @@ fn every_image_has_its_name() {
 #[test]
 fn shellcheck_finds_nothing_in_the_scripts() {
     const TEST: &str = "shellcheck_finds_nothing_in_the_scripts";
-    let tools = root().parent().unwrap().join("tools");
-    let shell = |dir: &Path| -> Vec<_> {
-        let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| path.extension().is_some_and(|extension| extension == "sh")).collect()
+    let top = root().parent().unwrap().to_owned();
+    // What others source is looked at with them.
+    let is_program = |path: &PathBuf| {
+        path.extension().is_some_and(|extension| extension == "sh")
+            && fs::read_to_string(path).unwrap().starts_with("#!")
     };
-    let ours = ["image.sh", "install.sh", "rootfs.sh", "rootfs/smoke.sh"].map(|name| tools.join(name));
-    let scripts = [shell(&root().join("kind")), ours.to_vec()].concat();
-    match Command::new("shellcheck").arg("-x").args(&scripts).current_dir(tools.parent().unwrap()).output() {
+    let programs = |dir: &str| -> Vec<_> {
+        let entries = fs::read_dir(top.join(dir)).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(is_program).collect()
+    };
+    let scripts = ["deployment/kind", "tools", "tools/rootfs"].map(programs).concat();
+    assert!(scripts.len() > 15, "{scripts:?}");
+    match Command::new("shellcheck").arg("-x").args(&scripts).current_dir(&top).output() {
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
         Err(error) => println!("SKIPPED {TEST}: shellcheck: {error}"),
     }
