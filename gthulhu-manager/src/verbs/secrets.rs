@@ -2,7 +2,7 @@
 //!
 //! Everything is made at once and kept in one Secret, [`FIRST_START`], which comes first: it is the sign that all is there. The
 //! others are parts of it, each for one reader. So an interrupted run is finished by the next one with the same keys, and a
-//! Secret that somebody else has made is left as it is.
+//! Secret that somebody else has made is left as it is, unless its other half would then belong to another authority or key.
 
 use clap::Args;
 use gthulhu_http::certs::{Ca, Holder, Name, Usage};
@@ -55,6 +55,10 @@ const PARTS: [Part; 7] = [
     (Reader::Nodes, "gthulhu-dm-token", &[("dm-token.key", "dm-token.key")]),
 ];
 
+/// Parts that manager and nodes know one another by: both are of one first start, or neither.
+const HALVES: [(&str, &str); 2] =
+    [("gthulhu-mtls-certs", "gthulhu-mtls-certs"), ("gthulhu-keys", "gthulhu-dm-token")];
+
 /// `secrets`
 #[derive(Debug, Args)]
 pub struct SecretsArgs {
@@ -98,7 +102,10 @@ async fn make(args: &SecretsArgs, source: &Source) -> Result<Vec<String>, Exit> 
     let mut made = Vec::new();
     let all = match secrets.read(&namespace, FIRST_START).await.map_err(|error| refused(&error))? {
         Some(all) => all,
-        None => first_start(&secrets, &namespace, args, &mut made).await?,
+        None => {
+            no_half_is_left(&secrets, &namespace, &args.dm_namespace).await?;
+            first_start(&secrets, &namespace, args, &mut made).await?
+        }
     };
     for (reader, name, keys) in PARTS {
         let namespace = match reader {
@@ -106,7 +113,7 @@ async fn make(args: &SecretsArgs, source: &Source) -> Result<Vec<String>, Exit> 
             Reader::Nodes => &args.dm_namespace,
         };
         let part = part(&all, keys).ok_or_else(|| {
-            let rule = "does not hold all that a first start makes; remove it and what was made of it";
+            let rule = "does not hold all that a first start makes; remove it, and it is made anew";
             Exit::new(exit::DATA, format!("secret {namespace}/{FIRST_START} {rule}"))
         })?;
         if secrets.make(namespace, name, &part).await.map_err(|error| refused(&error))? {
@@ -114,6 +121,26 @@ async fn make(args: &SecretsArgs, source: &Source) -> Result<Vec<String>, Exit> 
         }
     }
     Ok(made)
+}
+
+/// What is left of an earlier first start is no half of anything: the other one would be made to go with nothing.
+async fn no_half_is_left(secrets: &Secrets, namespace: &str, dm_namespace: &str) -> Result<(), Exit> {
+    for (managers, nodes) in HALVES {
+        let halves = [(namespace, managers), (dm_namespace, nodes)];
+        let mut there = [false; 2];
+        for ((namespace, name), there) in halves.into_iter().zip(&mut there) {
+            *there = secrets.exists(namespace, name).await.map_err(|error| refused(&error))?;
+        }
+        let ((left, left_name), (other, other_name)) = match there {
+            [true, false] => (halves[0], halves[1]),
+            [false, true] => (halves[1], halves[0]),
+            [true, true] | [false, false] => continue,
+        };
+        let rule = format!("is there and {other}/{other_name}, which has to go with it, is not");
+        let message = format!("secret {left}/{left_name} {rule}: remove the one, or make the other too");
+        return Err(Exit::new(exit::DATA, message));
+    }
+    Ok(())
 }
 
 /// Makes everything and keeps it; if somebody else was faster, what he made.

@@ -77,14 +77,21 @@ fn lost(written: &Value, kept: &Value, path: &str) -> Option<String> {
     }
 }
 
-/// What the Job does, by its own account. What it made.
-fn make_secrets(servers: &Servers, state: &StateDir) -> Vec<String> {
+/// What the Job does, with its command and by its own account. What it made.
+fn make_secrets(
+    servers: &Servers,
+    state: &StateDir,
+    objects: &BTreeMap<String, Value>,
+) -> Result<Vec<String>, LocalError> {
     let config = format!("[k8s]\nkube_config_path = {}\n", json!(servers.kubeconfig_for(SECRETS)));
     let config = state.write("secrets.toml", &config).unwrap();
-    let words = ["secrets", "--namespace", NAMESPACE, "--dm-namespace", "kube-system", "--config"];
-    let mut words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
+    let job = &objects["Job gthulhu-secrets"]["spec"]["template"]["spec"]["containers"][0];
+    let command = job["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap());
+    // What a pod knows by being one.
+    let here = ["--namespace", NAMESPACE, "--config"];
+    let mut words: Vec<&OsStr> = command.skip(1).chain(here).map(OsStr::new).collect();
     words.push(config.as_os_str());
-    run_to_end("gthulhu-manager", &words).unwrap().lines().map(str::to_owned).collect()
+    Ok(run_to_end("gthulhu-manager", &words)?.lines().map(str::to_owned).collect())
 }
 
 /// The texts of a Secret.
@@ -224,14 +231,25 @@ async fn secrets_are_made_once(
     admin: &Api,
     objects: &BTreeMap<String, Value>,
 ) {
-    let made = make_secrets(servers, state);
+    // Half of what an earlier first start made is left: the other half would not go with it.
+    let left = json!({"metadata": {"name": "gthulhu-dm-token"}, "stringData": {"dm-token.key": "old"}});
+    admin.create("/api/v1/namespaces/kube-system/secrets", &left).await;
+    let error = make_secrets(servers, state, objects).unwrap_err().to_string();
+    let told = "secret kube-system/gthulhu-dm-token is there and gthulhu-api-local/gthulhu-keys, which has to go with it, is not";
+    assert!(error.contains(told), "{error}");
+    let first_start = "/api/v1/namespaces/gthulhu-api-local/secrets/gthulhu-first-start";
+    assert_eq!(admin.try_get(first_start).await.unwrap().0, 404, "nothing was made");
+    admin.delete("/api/v1/namespaces/kube-system/secrets/gthulhu-dm-token", &json!({})).await;
+
+    let make = || make_secrets(servers, state, objects).unwrap();
+    let made = make();
     assert_eq!(made.len(), 8, "{made:?}");
     assert_eq!(made[0], "gthulhu-api-local/gthulhu-first-start");
-    assert_eq!(make_secrets(servers, state), Vec::<String>::new());
+    assert_eq!(make(), Vec::<String>::new());
     // One that is gone is made again of the same keys.
     let before = secret(admin, "kube-system", "gthulhu-mtls-certs").await;
     admin.delete("/api/v1/namespaces/kube-system/secrets/gthulhu-mtls-certs", &json!({})).await;
-    assert_eq!(make_secrets(servers, state), ["kube-system/gthulhu-mtls-certs"]);
+    assert_eq!(make(), ["kube-system/gthulhu-mtls-certs"]);
     assert_eq!(secret(admin, "kube-system", "gthulhu-mtls-certs").await, before);
 
     for (title, object) in objects {

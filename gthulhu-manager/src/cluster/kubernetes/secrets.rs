@@ -65,8 +65,23 @@ impl Secrets {
         Ok(secret.map(|secret| secret.data.unwrap_or_default().into_iter().filter_map(text).collect()))
     }
 
+    /// Whether there is one of this name. Takes no more than the right to make one: it is asked what would come of that.
+    pub async fn exists(&self, namespace: &str, name: &str) -> Result<bool, SecretsError> {
+        Ok(!self.create(namespace, name, &Texts::new(), "?dryRun=All").await?)
+    }
+
     /// Makes it, unless there is one of this name, which is left as it is. Whether it was made.
     pub async fn make(&self, namespace: &str, name: &str, texts: &Texts) -> Result<bool, SecretsError> {
+        self.create(namespace, name, texts, "").await
+    }
+
+    async fn create(
+        &self,
+        namespace: &str,
+        name: &str,
+        texts: &Texts,
+        query: &str,
+    ) -> Result<bool, SecretsError> {
         let secret = json!({
             "apiVersion": "v1",
             "kind": "Secret",
@@ -74,7 +89,7 @@ impl Secrets {
             "metadata": {"name": name, "namespace": namespace, "labels": {"app.kubernetes.io/part-of": "gthulhu"}},
             "stringData": texts,
         });
-        let request = Request::post(format!("/api/v1/namespaces/{namespace}/secrets"))
+        let request = Request::post(format!("/api/v1/namespaces/{namespace}/secrets{query}"))
             .header(http::header::CONTENT_TYPE, "application/json");
         let asked = request.body(secret.to_string().into_bytes()).map_err(kube::Error::HttpError);
         match self.send(asked).await {
