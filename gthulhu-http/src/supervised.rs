@@ -9,6 +9,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+/// How long one word waits for room where the supervisor reads it. At a boot there may be none for a while, and `READY=1` is
+/// said once: without it a unit is taken for one that failed to start.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The supervisor, if there is one.
 #[derive(Debug, Default)]
 pub struct Supervised {
@@ -36,28 +40,25 @@ impl Supervised {
             _ => SocketAddr::from_pathname(name),
         };
         let socket = address.ok().and_then(|address| Some((UnixDatagram::unbound().ok()?, address)));
-        if let Some((socket, _)) = &socket {
-            // Nobody who listens late may hold us up.
-            drop(socket.set_nonblocking(true));
-        }
         // Twice in each period, so that one that comes late does no harm.
-        let every = period.filter(|period| *period > 0).map(|period| Duration::from_micros(period / 2));
+        let every = period.filter(|period| *period >= 2).map(|period| Duration::from_micros(period / 2));
         Self { every: every.filter(|_| socket.is_some()), socket }
     }
 
     /// The process does its work from now on.
     pub fn ready(&self) {
-        self.tell("READY=1");
+        self.tell("READY=1", PATIENCE);
     }
 
     /// The process has been asked to end, and does.
     pub fn stopping(&self) {
-        self.tell("STOPPING=1");
+        self.tell("STOPPING=1", PATIENCE);
     }
 
     /// The process is alive.
     pub fn alive(&self) {
-        self.tell("WATCHDOG=1");
+        // Said again soon enough, so that nothing waits for it.
+        self.tell("WATCHDOG=1", Duration::ZERO);
     }
 
     /// How often that has to be said, if at all.
@@ -75,11 +76,16 @@ impl Supervised {
         }
     }
 
-    fn tell(&self, word: &str) {
-        if let Some((socket, address)) = &self.socket
-            && let Err(error) = socket.send_to_addr(word.as_bytes(), address)
-        {
-            tracing::debug!(%error, word, "the supervisor was not told");
+    /// Waits for so long that there is room for it.
+    fn tell(&self, word: &str, patience: Duration) {
+        let Some((socket, address)) = &self.socket else { return };
+        let told = if patience.is_zero() {
+            socket.set_nonblocking(true)
+        } else {
+            socket.set_nonblocking(false).and_then(|()| socket.set_write_timeout(Some(patience)))
+        };
+        if let Err(error) = told.and_then(|()| socket.send_to_addr(word.as_bytes(), address)) {
+            tracing::warn!(%error, word, "the supervisor was not told");
         }
     }
 }
@@ -120,7 +126,9 @@ mod tests {
         let _socket = UnixDatagram::bind(&path).unwrap();
         let every = |period| Supervised::by(path.as_os_str(), period).every();
         assert_eq!(every(Some(30_000_000)), Some(Duration::from_secs(15)));
-        assert_eq!(every(Some(0)), None);
+        for nonsense in [0, 1] {
+            assert_eq!(every(Some(nonsense)), None, "{nonsense}");
+        }
         assert_eq!(Supervised::by(OsStr::new(""), Some(30_000_000)).every(), None);
     }
 
