@@ -1,10 +1,9 @@
 //! Writes what nodes answered to the store, without keeping it busy.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep};
 
 use super::{AckSink, PortError};
 use crate::domain::NodeAck;
@@ -15,19 +14,22 @@ const REST: u32 = 4;
 /// It never rests longer than this.
 const REST_MAX: Duration = Duration::from_secs(1);
 
-/// Writes, rests, and gives the acks back with what came of them. `None` if the sink panicked or the runtime ends.
-pub(super) async fn record(
-    sink: Arc<dyn AckSink>,
-    acks: Vec<NodeAck>,
-) -> Option<(Vec<NodeAck>, Result<(), PortError>)> {
+/// One write that has ended.
+pub(super) struct Written {
+    pub(super) acks: Vec<NodeAck>,
+    pub(super) result: Result<(), PortError>,
+    /// How long the store should be left alone now.
+    pub(super) rest: Duration,
+}
+
+/// Writes. `None` if the sink panicked or the runtime ends.
+pub(super) async fn record(sink: Arc<dyn AckSink>, acks: Vec<NodeAck>) -> Option<Written> {
     let begun = Instant::now();
     let written = spawn_blocking(move || {
         let result = sink.record(&acks);
-        (acks, result)
+        Written { acks, result, rest: rest_after(begun.elapsed()) }
     });
-    let written = written.await.ok();
-    sleep(rest_after(begun.elapsed())).await;
-    written
+    written.await.ok()
 }
 
 fn rest_after(write: Duration) -> Duration {

@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use super::acks::record;
+use super::acks::{Written, record};
 use super::{AckSink, EpochSource, NodesStatus, PortError};
 use crate::domain::NodeAck;
 use crate::nodes::client::DmClient;
@@ -45,16 +45,19 @@ pub(super) struct Run {
     acks: Arc<dyn AckSink>,
     /// What is to be stored when the store is free.
     unstored: BTreeMap<String, NodeAck>,
-    /// At most one request for an epoch and one write of acks.
+    /// At most one request for an epoch and one write of acks, or the rest after it.
     background: JoinSet<Option<Done>>,
     asking: bool,
+    /// A write of acks or the rest after it is under way.
     storing: bool,
+    rest: Option<AbortHandle>,
 }
 
 /// The end of something that may block.
 enum Done {
     Epoch(Result<u64, PortError>),
-    Acks(Vec<NodeAck>, Result<(), PortError>),
+    Acks(Written),
+    Rested,
 }
 
 impl Run {
@@ -80,6 +83,7 @@ impl Run {
             background: JoinSet::new(),
             asking: false,
             storing: false,
+            rest: None,
         }
     }
 
@@ -125,19 +129,22 @@ impl Run {
         self.finish().await;
     }
 
-    /// Stores what is still to be stored.
+    /// Stores what is still to be stored, and rests no more.
     async fn finish(mut self) {
         self.calls.abort_all();
+        if let Some(rest) = self.rest.take() {
+            rest.abort();
+            self.storing = false;
+        }
         self.store();
         while let Some(done) = self.background.join_next().await {
-            if let Ok(Some(Done::Acks(_, Err(error)))) = &done {
+            let Ok(Some(Done::Acks(Written { result, .. }))) = done else { continue };
+            if let Err(error) = result {
                 warn!(%error, "answers of nodes are lost: the store refused them");
                 return;
             }
-            if let Ok(Some(Done::Acks(..))) = done {
-                self.storing = false;
-                self.store();
-            }
+            self.storing = false;
+            self.store();
         }
     }
 
@@ -214,10 +221,7 @@ impl Run {
         self.storing = true;
         let acks: Vec<NodeAck> = std::mem::take(&mut self.unstored).into_values().collect();
         let recorded = record(Arc::clone(&self.acks), acks);
-        self.background.spawn(async move {
-            let (acks, result) = recorded.await?;
-            Some(Done::Acks(acks, result))
-        });
+        self.background.spawn(async move { recorded.await.map(Done::Acks) });
     }
 
     fn done(&mut self, done: Option<Done>) {
@@ -232,17 +236,24 @@ impl Run {
                 self.asking = false;
                 warn!(%error, "no epoch: nothing can be pushed to nodes");
             }
-            Some(Done::Acks(_, Ok(()))) => {
-                self.storing = false;
-                self.store();
-            }
-            Some(Done::Acks(acks, Err(error))) => {
-                // They go along with the next answer, unless that is newer.
-                self.storing = false;
-                warn!(%error, "answers of nodes were not stored");
-                for ack in acks {
-                    self.unstored.entry(ack.node.clone()).or_insert(ack);
+            Some(Done::Acks(Written { acks, result, rest })) => {
+                if let Err(error) = result {
+                    // They go along with the next answer, unless that is newer.
+                    warn!(%error, "answers of nodes were not stored");
+                    for ack in acks {
+                        self.unstored.entry(ack.node.clone()).or_insert(ack);
+                    }
+                    self.storing = false;
+                    return;
                 }
+                self.rest = Some(self.background.spawn(async move {
+                    sleep(rest).await;
+                    Some(Done::Rested)
+                }));
+            }
+            Some(Done::Rested) => {
+                (self.rest, self.storing) = (None, false);
+                self.store();
             }
             // One of the two panicked, and which is not known; both may be tried again.
             None => (self.asking, self.storing) = (false, false),
