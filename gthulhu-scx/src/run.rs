@@ -35,7 +35,7 @@ use crate::inbox::{Address, Letter, inbox};
 use crate::intents_file::FileError;
 use crate::intents_file::watch::Watch;
 use crate::kernel::Kernel;
-use crate::preflight::{self, Host};
+use crate::preflight::{self, Condition, Host};
 use crate::privileges;
 
 mod answers;
@@ -52,10 +52,17 @@ pub fn run(args: &RunArgs) -> Result<(), Exit> {
     ready.remark();
     let (config, origin) = chosen(ready.config, args);
     if !config.scheduler.enable {
-        return wait_switched_off();
+        tracing::info!("scheduler.enable is false: scheduling is left to the kernel");
+        return wait_to_be_stopped();
     }
     let host = Host::this(&config.node.cgroup_mount);
-    preflight::run(&host)?;
+    match preflight::run(&host) {
+        Err(lacking) if !config.scheduler.required && lacking.condition != Condition::Capabilities => {
+            tracing::warn!(%lacking, "scheduler.required is false: scheduling is left to the kernel");
+            return wait_to_be_stopped();
+        }
+        looked => looked?,
+    }
     let governor = governor(&config.node)?;
     let control = Server::bind(&config.control.socket).map_err(|error| control_exit(&error))?;
     let (address, inbox) = inbox().map_err(|error| refused(&error))?;
@@ -83,12 +90,11 @@ pub fn run(args: &RunArgs) -> Result<(), Exit> {
 }
 
 /// Does nothing, and can do nothing, until it is asked to stop.
-fn wait_switched_off() -> Result<(), Exit> {
+fn wait_to_be_stopped() -> Result<(), Exit> {
     privileges::drop_all().map_err(|error| refused(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| refused(&error))?.block_on(async {
         let signals = shutdown::on_signals().map_err(|error| refused(&error))?;
-        tracing::info!("scheduler.enable is false: scheduling is left to the kernel");
         let supervised = Supervised::of_environment();
         supervised.ready();
         tokio::select! {

@@ -73,6 +73,8 @@ pub enum HonourLimits {
 pub struct Scheduler {
     /// Whether there is one. Without it, `run` gives up all capabilities and waits to be stopped.
     pub enable: bool,
+    /// Whether a machine that cannot have one is a failure; else `run` waits there as if it were switched off.
+    pub required: bool,
     /// The slice of tasks whose strategy names none, 100 us to 100 ms.
     pub slice: DurationText,
     /// How long a task may wait before the kernel takes the scheduler for broken, 2 s to 30 s.
@@ -85,6 +87,7 @@ impl Default for Scheduler {
     fn default() -> Self {
         Scheduler {
             enable: true,
+            required: true,
             slice: DurationText::new(Duration::from_millis(4)),
             timeout: DurationText::new(Duration::from_secs(30)),
             honour_limits: HonourLimits::default(),

@@ -1,20 +1,36 @@
-//! A scheduler that is switched off, as it is beside every decision maker of a cluster until somebody wants it.
+//! A scheduler that is switched off, as it is beside every decision maker of a cluster until somebody wants it, or that cannot be
+//! had where it stands and need not be.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn switched_off_it_may_do_nothing_and_stops_when_told() {
+    waits_and_may_do_nothing(("SCX_SCHEDULER_ENABLE", "false"));
+}
+
+#[test]
+fn where_it_cannot_be_had_and_is_not_required_it_waits_as_well() {
+    const TEST: &str = "where_it_cannot_be_had_and_is_not_required_it_waits_as_well";
+    if Path::new("/sys/kernel/sched_ext").exists() {
+        println!("SKIPPED {TEST}: this machine can have a scheduler");
+        return;
+    }
+    waits_and_may_do_nothing(("SCX_SCHEDULER_REQUIRED", "false"));
+}
+
+fn waits_and_may_do_nothing(variable: (&str, &str)) {
     let dir = tempfile::tempdir().unwrap();
     let supervisor = UnixDatagram::bind(dir.path().join("notify")).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_gthulhu-scx"))
         .args(["run", "--feed", "/nonexistent/feed.sock"])
         .env_clear()
-        .env("SCX_SCHEDULER_ENABLE", "false")
+        .env(variable.0, variable.1)
         .env("NOTIFY_SOCKET", dir.path().join("notify"))
         .stderr(Stdio::piped())
         .spawn()
@@ -22,7 +38,7 @@ fn switched_off_it_may_do_nothing_and_stops_when_told() {
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     log.read_line(&mut line).unwrap();
-    assert!(line.contains("scheduling is left to the kernel"), "{line}");
+    assert!(line.contains("scheduling is left to the kernel") && line.contains(&key(variable.0)), "{line}");
     let mut word = [0; 32];
     let length = supervisor.recv(&mut word).unwrap();
     assert_eq!(&word[..length], b"READY=1");
@@ -33,4 +49,9 @@ fn switched_off_it_may_do_nothing_and_stops_when_told() {
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let ended = child.wait().unwrap();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
+}
+
+/// What the variable sets.
+fn key(variable: &str) -> String {
+    variable.trim_start_matches("SCX_").to_lowercase().replacen('_', ".", 1)
 }
