@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
 # install.sh [KIND...]: puts what is built where it belongs, below $DESTDIR$PREFIX (PREFIX=/usr/local): programs, their manual
-# pages and completions, units of systemd and the configuration, and the library for C, which it builds. Each kind of thing is
-# one function; without arguments all of them. PROFILE (release) says which build is taken. Nothing is started or enabled, and a configuration file that is there
-# already is left alone.
+# pages and completions, units of systemd and the configuration, and the library for C. Each kind of thing is one function;
+# without arguments all of them. PROFILE (release) says which build is taken. Nothing is started or enabled, and a
+# configuration file that is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/paths.sh
 
 prefix=${PREFIX:-/usr/local} destdir=${DESTDIR:-} profile=${PROFILE:-release}
 [[ "$prefix" = /* ]] || prefix=$PWD/$prefix
-target_dir=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-built=$target_dir/$profile
+built=${CARGO_TARGET_DIR:-target}/$profile
 # A prefix of one's own has its own configuration.
 etc=$prefix/etc/gthulhu
 case $prefix in /usr | /usr/local) etc=/etc/gthulhu ;; esac
@@ -60,6 +59,12 @@ install_completions() {
 
 install_units() {
     local unit
+    case $prefix in
+        "${HOME:-/home}"/* | /home/*)
+            echo "left out: units, which see no $prefix; a PREFIX outside of home directories has them" >&2
+            return
+            ;;
+    esac
     for program in "${programs[@]}"; do
         unit=$(mktemp)
         sed "s|@bindir@|$prefix/bin|; s|@etc@|$etc|" "deployment/systemd/$program.service" >"$unit"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# library.sh: builds libgthulhu for C and puts it below $DESTDIR$PREFIX (PREFIX=/usr/local): the shared library with its version
-# script, the static one, the header, and the file for pkg-config. PROFILE (release) says how it is built.
+# library.sh: puts libgthulhu for C below $DESTDIR$PREFIX (PREFIX=/usr/local): the shared library with its version script, the
+# static one, the header, and the file for pkg-config. PROFILE (release) says which build is taken. It is made first where that
+# is needed, but not by sudo: root may have no cargo, and leaves nobody files in his folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,9 +11,9 @@ root=${DESTDIR:-}$prefix
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 soname=libgthulhu.so.${version%%.*}
 
-cargo build --quiet -p gthulhu-capi --profile "${profile/#debug/dev}"
-target_dir=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-built=$target_dir/$profile
+built=${CARGO_TARGET_DIR:-target}/$profile
+[ -n "${SUDO_UID:-}" ] || cargo build --quiet -p gthulhu-capi --profile "${profile/#debug/dev}"
+[ -e "$built/libgthulhu.a" ] || { echo "not built: $built/libgthulhu.a; make release does it" >&2; exit 66; }
 
 install -d "$root/lib/pkgconfig" "$root/include"
 # rustc can make a shared library of its own, but with a version script of its own too, which says nothing of versions.

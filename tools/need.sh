@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# need.sh build|image|test|vm|demo|bench-lib|bench-sched: makes sure that what the verb needs is here. Root gets it installed;
-# anybody else is told exactly what is missing. Prints nothing when all is well.
+# need.sh build|image|rootfs|test|vm|demo|bench-lib|bench-sched: makes sure that what the verb needs is here. Root gets it
+# installed, and so does who may be root without being asked in continuous integration (CI=true); anybody else is told exactly
+# what is missing. Prints nothing when all is well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/paths.sh
@@ -14,29 +15,40 @@ missing=()
 packages() {
     [ "$1" = vm ] || command -v cc >/dev/null || echo "gcc libc6-dev"
     [ "$1" = build ] && return
-    [ "$1" = image ] && { scheduler && return; }
+    case $1 in
+        image | rootfs)
+            scheduler
+            [ "$1" = image ] || smoke
+            return
+            ;;
+    esac
     if [ "$1" = bench-lib ]; then memory_judge && return; fi
     machine
     [ "$1" = vm ] && return
     scheduler
     case $1 in demo | bench-sched) return ;; esac
-    command -v curl >/dev/null || echo "curl ca-certificates"
+    smoke
     command -v patch >/dev/null || echo patch
     # What the tests do to real programs: failing system calls, other clocks, another judge of certificates.
     command -v strace >/dev/null || echo strace
     compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null || echo libfaketime
-    command -v openssl >/dev/null || echo openssl
     # What judges shell scripts.
     command -v shellcheck >/dev/null || echo shellcheck
     command -v jq >/dev/null || echo jq
     # Networks that lose packets.
-    command -v ip >/dev/null || echo iproute2
     command -v iptables-legacy >/dev/null || echo iptables
     # What holds the API against its description is written in Python.
     python3 -c "import ensurepip, venv" 2>/dev/null || echo python3-venv
     memory_judge
     # libFuzzer is C++.
     command -v c++ >/dev/null || echo g++
+}
+
+# What the file systems of images are tried with.
+smoke() {
+    command -v curl >/dev/null || echo "curl ca-certificates"
+    command -v openssl >/dev/null || echo openssl
+    command -v ip >/dev/null || echo iproute2
 }
 
 # Looks at what programs in C do with our memory, and counts instructions.
@@ -65,19 +77,27 @@ scheduler() {
     [ -e /usr/include/zlib.h ] || echo zlib1g-dev
 }
 
+# Whether as_root works.
+may_install() {
+    command -v apt-get >/dev/null || return 1
+    [ "$(id -u)" -eq 0 ] || { [ "${CI:-}" = true ] && sudo -n true 2>/dev/null; }
+}
+
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
 # Reads apt's lists, once.
 fresh_lists() {
     [ -z "${lists_are_fresh:-}" ] || return 0
-    apt-get update -qq && lists_are_fresh=yes
+    as_root apt-get update -qq && lists_are_fresh=yes
 }
 
 # Installs the packages, or notes them as missing and fails.
 from_apt() {
     [ $# -eq 0 ] && return
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    if may_install; then
         echo "installing $*"
-        export DEBIAN_FRONTEND=noninteractive
-        fresh_lists && apt-get install -y -qq --no-install-recommends "$@" >/dev/null && return
+        fresh_lists &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null && return
     fi
     missing+=("$* (as root: apt-get install $*)")
     return 1
@@ -128,7 +148,7 @@ kubernetes() {
 }
 
 # A new machine has no lists, and which package holds a program depends on the release.
-if [ -n "$(packages "$1")" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+if [ -n "$(packages "$1")" ] && may_install; then
     fresh_lists || true
 fi
 # shellcheck disable=SC2046 # the words are package names

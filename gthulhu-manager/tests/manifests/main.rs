@@ -5,6 +5,7 @@
 
 mod installed;
 mod objects;
+mod ports;
 mod privileges;
 mod restricted;
 mod scripts;
