@@ -61,7 +61,7 @@ pub struct Token {
     pub enable: bool,
     /// The RSA key that signs and verifies tokens, as PEM text.
     pub rsa_private_key_pem: Secret,
-    /// The file that holds that key instead; only its owner may read it.
+    /// The file that holds that key instead; only its owner may read it and, if that is root, a group.
     pub rsa_private_key_path: PathBuf,
     /// How many hours a token is good for, 1 to 8760.
     pub token_duration_hr: u32,

@@ -129,6 +129,10 @@ fn lock(path: &Path) -> Result<File, SocketError> {
 /// Lets the group connect, if there is one; a decision maker that may not give files away says so and goes on.
 fn give_to_group(path: &Path, groups: Option<&str>) {
     let Some(gid) = groups.and_then(gid) else { return };
+    // It has it already where the process belongs to that group, and then the right to give files away is not asked for.
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.gid() == gid) {
+        return;
+    }
     if let Err(error) = chown(path, None, Some(gid)) {
         tracing::warn!(group = GROUP, %error, "the feed's socket cannot be given to the group");
     }
