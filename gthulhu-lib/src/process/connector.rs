@@ -126,6 +126,7 @@ impl ProcConnector {
         }
         // What was looked at just now may have threads that began after the lists were read; of those the events come.
         known.retain_threads(|tid| tids.contains(&tid), changes);
+        known.compared();
         self.settled = listed.keys().all(|&pid| known.get(pid).is_some());
         Ok(())
     }

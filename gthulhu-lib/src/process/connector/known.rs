@@ -1,6 +1,6 @@
 //! What is known of the processes of governed pods, and what each event makes of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::event::{Event, Task};
 use crate::process::{Change, Process, ProcessId, Thread};
@@ -16,6 +16,9 @@ pub(super) trait Look {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     processes: HashMap<u32, Entry>,
+    /// The numbers of those whose end was told since the lists were read. A look is ahead of the events, so who was known by
+    /// such a number may be the one who has it now, and whose beginning will be told.
+    ended: HashSet<u32>,
 }
 
 #[derive(Debug)]
@@ -33,6 +36,12 @@ impl Known {
             .iter()
             .map(|process| (process.id.pid, Entry { process: process.clone(), leader_ended: false }));
         self.processes = entries.collect();
+        self.ended.clear();
+    }
+
+    /// To be called when what is known was held against the lists: nothing that lives is missing then.
+    pub(super) fn compared(&mut self) {
+        self.ended.clear();
     }
 
     pub(super) fn processes(&self) -> impl Iterator<Item = &Process> {
@@ -47,11 +56,12 @@ impl Known {
     pub(super) fn take(&mut self, event: Event, look: &mut impl Look, changes: &mut Vec<Change>) {
         match event {
             Event::Fork { parent, child } if child.is_leader() => {
-                // The kernel gives a number away when the one before is free; so that process has ended.
-                self.gone(child.tgid, changes);
+                // The kernel gives a number away when the one before is free; so that process has ended. Unless it is the
+                // child that is known: a look is ahead of the events.
+                let was_known = self.gone(child.tgid, changes) | self.ended.remove(&child.tgid);
                 // A child begins in its parent's cgroup. One that is put into a pod from outside is found by its exec,
                 // or by its cgroup.
-                if self.processes.contains_key(&parent) {
+                if was_known || self.processes.contains_key(&parent) {
                     self.look_at(child.tgid, look, changes);
                 }
             }
@@ -72,7 +82,10 @@ impl Known {
 
     /// Holds what is known of one number against what is there now.
     pub(super) fn look_at(&mut self, pid: u32, look: &mut impl Look, changes: &mut Vec<Change>) {
-        let Some(process) = look.process(pid) else { return self.gone(pid, changes) };
+        let Some(process) = look.process(pid) else {
+            self.gone(pid, changes);
+            return;
+        };
         if self.get(pid) != Some(&process) {
             self.processes.insert(pid, Entry { process: process.clone(), leader_ended: false });
             changes.push(Change::Appeared(process));
@@ -114,11 +127,16 @@ impl Known {
         }
         if *leader_ended && process.threads.is_empty() {
             self.gone(task.tgid, changes);
+            self.ended.insert(task.tgid);
         }
     }
 
-    fn gone(&mut self, pid: u32, changes: &mut Vec<Change>) {
-        changes.extend(self.processes.remove(&pid).map(|entry| Change::Gone(entry.process.id)));
+    /// Says whether anything was known by that number.
+    fn gone(&mut self, pid: u32, changes: &mut Vec<Change>) -> bool {
+        let entry = self.processes.remove(&pid);
+        let was_known = entry.is_some();
+        changes.extend(entry.map(|entry| Change::Gone(entry.process.id)));
+        was_known
     }
 }
 

@@ -79,6 +79,34 @@ fn a_number_that_is_given_away_again_is_another_process() {
 }
 
 #[test]
+fn events_from_before_a_look_remove_nobody_who_was_seen_in_it() {
+    let forked = |pid| Event::Fork { parent: 99, child: task(pid, pid) };
+    let exit = |tid, tgid| Event::Exit(task(tid, tgid));
+    let here = [process(10, 2, "sh", &[])];
+    assert_eq!(after(&here, &here, &[forked(10)]), here, "its parent ended before the snapshot");
+    assert_eq!(after(&here, &here, &[exit(10, 10), forked(10)]), here, "the end was of the one before");
+    let here = [process(10, 2, "sh", &[11])];
+    let events = [exit(10, 10), forked(10), exit(11, 10)];
+    assert_eq!(after(&here, &here, &events), [process(10, 2, "sh", &[])], "its leader has not ended");
+    // A look for the sake of one event is ahead of those after it too.
+    let before = [process(10, 1, "sh", &[])];
+    let here = [process(10, 2, "other", &[])];
+    assert_eq!(after(&before, &here, &[Event::Exec(10), exit(10, 10), forked(10)]), here);
+    assert_eq!(after(&here, &[], &[exit(10, 10), forked(10)]), [], "and who has it now is in no pod");
+}
+
+#[test]
+fn who_ended_before_the_lists_were_read_is_not_looked_for() {
+    let (mut known, mut changes) = (Known::default(), Vec::new());
+    known.replace(&[process(10, 1, "sh", &[])]);
+    let mut node = Node(vec![process(10, 2, "sh", &[])]);
+    known.take(Event::Exit(task(10, 10)), &mut node, &mut changes);
+    known.compared();
+    known.take(Event::Fork { parent: 99, child: task(10, 10) }, &mut node, &mut changes);
+    assert_eq!(changes, [Change::Gone(ProcessId { pid: 10, start: 1 })]);
+}
+
+#[test]
 fn programs_and_names_are_taken_over() {
     let before = [process(10, 1, "sh", &[])];
     let nginx = process(10, 1, "nginx", &[]);
