@@ -30,8 +30,13 @@ impl Task {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// The answer to an order; 0, or why it was refused.
-    Answer(u32),
+    /// The answer to an order, whoever gave it: all who listen are told.
+    Answer {
+        /// One more than the order's mark.
+        to: u32,
+        /// 0, or why it was refused.
+        error: u32,
+    },
     /// A process (its leader) or thread began; the parent is the process's, not always the one that called fork.
     Fork { parent: u32, child: Task },
     /// The process has another program, and one thread.
@@ -54,7 +59,7 @@ pub(super) fn parse(message: &[u8]) -> Option<Event> {
     let facts = event.get(EVENT_HEADER..)?;
     let task = |at| Some(Task { tid: number(facts, at)?, tgid: number(facts, at + 4)? });
     Some(match number(event, 0)? {
-        0 => Event::Answer(number(facts, 0)?),
+        0 => Event::Answer { to: number(body, 12)?, error: number(facts, 0)? },
         0x1 => Event::Fork { parent: task(0)?.tgid, child: task(8)? },
         0x2 => Event::Exec(task(0)?.tgid),
         0x200 => {
@@ -67,8 +72,8 @@ pub(super) fn parse(message: &[u8]) -> Option<Event> {
     })
 }
 
-/// The order to send events to this socket, or (`false`) to stop.
-pub(super) fn order(listen: bool) -> Vec<u8> {
+/// The order to send events to this socket, or (`false`) to stop. The mark is for telling its answer from others.
+pub(super) fn order(listen: bool, mark: u32) -> Vec<u8> {
     let operation: u32 = if listen { 1 } else { 2 };
     let payload = operation.to_ne_bytes();
     let mut message = Vec::with_capacity(NETLINK_HEADER + CONNECTOR_HEADER + payload.len());
@@ -76,7 +81,8 @@ pub(super) fn order(listen: bool) -> Vec<u8> {
     message.extend(whole.to_ne_bytes());
     message.extend(DONE.to_ne_bytes());
     message.extend([0; 2 + 4 + 4]); // flags, sequence number, sender
-    message.extend([PROC, PROC, 0, 0].map(u32::to_ne_bytes).concat()); // which connector, sequence number, answer to
+    // Which connector, sequence number, acknowledgement: of the last two only this one comes back in the answer.
+    message.extend([PROC, PROC, 0, mark].map(u32::to_ne_bytes).concat());
     message.extend([4_u16, 0].map(u16::to_ne_bytes).concat()); // length of what follows, flags
     message.extend(payload);
     message
@@ -92,7 +98,7 @@ mod tests {
 
     fn message(what: u32, facts: &[u32]) -> Vec<u8> {
         let header =
-            [vec![0; NETLINK_HEADER], [PROC, PROC, 7, 0, 40].map(u32::to_ne_bytes).concat()].concat();
+            [vec![0; NETLINK_HEADER], [PROC, PROC, 7, 6, 40].map(u32::to_ne_bytes).concat()].concat();
         let event: Vec<u32> = [what, 1, 99, 0].into_iter().chain(facts.iter().copied()).collect();
         event.into_iter().fold(header, |bytes, number| [bytes, number.to_ne_bytes().to_vec()].concat())
     }
@@ -102,7 +108,7 @@ mod tests {
         let task = |tid, tgid| Task { tid, tgid };
         let name = [*b"ngin", *b"x\0\0\0", [0; 4], [0; 4]].map(u32::from_ne_bytes);
         for (what, facts, event) in [
-            (0, vec![1], Event::Answer(1)),
+            (0, vec![1], Event::Answer { to: 6, error: 1 }),
             (1, vec![10, 9, 12, 12], Event::Fork { parent: 9, child: task(12, 12) }),
             (1, vec![10, 9, 12, 9], Event::Fork { parent: 9, child: task(12, 9) }),
             (2, vec![12, 11], Event::Exec(11)),
@@ -122,8 +128,9 @@ mod tests {
 
     #[test]
     fn an_order_has_the_length_that_it_says() {
-        let order = order(true);
+        let order = order(true, 5);
         assert_eq!((order.len(), number(&order, 0)), (40, Some(40)));
+        assert_eq!(number(&order, NETLINK_HEADER + 12), Some(5));
         assert_eq!(number(&order, 36), Some(1));
     }
 }

@@ -76,7 +76,7 @@ impl Known {
                 }
             }
             Event::Exit(task) => self.ended(task, changes),
-            Event::Renamed(..) | Event::Answer(_) | Event::Other => {}
+            Event::Renamed(..) | Event::Answer { .. } | Event::Other => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! The socket on which the kernel tells of processes.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -29,7 +30,10 @@ impl Socket {
             .or_else(|_| set_socket_recv_buffer_size(&fd, BUFFER))?;
         bind(&fd, &SocketAddrNetlink::new(0, event::PROC))?;
         let mut socket = Self(fd);
-        match send(&socket.0, &event::order(true), SendFlags::empty()) {
+        // Answers go to all who listen, so ours has to be known by a mark that nobody else has.
+        let [mark @ .., _, _, _, _] = RandomState::new().hash_one(()).to_ne_bytes();
+        let mark = u32::from_ne_bytes(mark);
+        match send(&socket.0, &event::order(true, mark), SendFlags::empty()) {
             // In another network namespace than the first nobody is there to take it.
             Err(Errno::CONNREFUSED) => return Err(Unavailable::Silent),
             sent => sent?,
@@ -37,10 +41,10 @@ impl Socket {
         // The order is carried out within the call, and so is the answer sent.
         loop {
             match socket.next()? {
-                Some(Event::Answer(0)) => return Ok(socket),
-                Some(Event::Answer(error)) => {
-                    let error = i32::try_from(error).unwrap_or_default();
-                    return Err(Unavailable::Connector(io::Error::from_raw_os_error(error)));
+                Some(Event::Answer { to, error }) if to == mark.wrapping_add(1) => {
+                    let refused = |error| Unavailable::Connector(io::Error::from_raw_os_error(error));
+                    let error = i32::try_from(error).unwrap_or(i32::MAX);
+                    return if error == 0 { Ok(socket) } else { Err(refused(error)) };
                 }
                 Some(_) => {}
                 None => return Err(Unavailable::Silent),
@@ -73,6 +77,6 @@ impl Socket {
 impl Drop for Socket {
     /// Older kernels count who listens, and do not notice when a socket is closed.
     fn drop(&mut self) {
-        let _ = send(&self.0, &event::order(false), SendFlags::empty());
+        let _ = send(&self.0, &event::order(false, 0), SendFlags::empty());
     }
 }
