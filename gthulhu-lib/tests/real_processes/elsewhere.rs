@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::pods::{Pods, skipped};
+use crate::pods::{Pods, unshares};
 use crate::table::A;
 
 #[test]
@@ -15,18 +15,19 @@ fn the_connector_says_why_it_is_silent_in_another_namespace() {
         (&["--pid", "--fork"], "is of another PID namespace than this process"),
         (&["--pid", "--fork", "--mount-proc"], "does not answer"),
     ] {
+        if !unshares(namespace, test) {
+            return;
+        }
         let output = Command::new("unshare")
             .args(namespace)
             .arg(std::env::current_exe().expect("this test is a program"))
             .args(["--exact", "quiet::follows_when_told", "--nocapture"])
             .env("GTHULHU_TEST_FOLLOW", pods.root())
-            .output();
-        let output = match output {
-            Ok(output) if output.status.success() => output,
-            Ok(output) => return skipped(test, &String::from_utf8_lossy(&output.stderr)),
-            Err(error) => return skipped(test, &format!("unshare: {error}")),
-        };
+            .output()
+            .expect("unshare runs");
         let text = String::from_utf8_lossy(&output.stdout);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "in {namespace:?}: {text}{error}");
         let said = text.lines().find_map(|line| line.strip_prefix("unavailable: "));
         assert!(said.is_some_and(|said| said.contains(reason)), "in {namespace:?}: {text}");
     }

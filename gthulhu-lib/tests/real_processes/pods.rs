@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,17 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
 /// Says that a test could not run. Written past the test harness, which would swallow it.
 pub(crate) fn skipped(test: &str, why: &str) {
     writeln!(std::io::stderr(), "SKIPPED {test}: {why}").expect("standard error is writable");
+}
+
+/// Whether namespaces can be made that are named so to `unshare`; if not, says that `test` could not run.
+pub(crate) fn unshares(namespaces: &[&str], test: &str) -> bool {
+    let why = match Command::new("unshare").args(namespaces).arg("true").output() {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => format!("unshare: {error}"),
+    };
+    skipped(test, &why);
+    false
 }
 
 /// A tree of cgroups with a kubepods root of its own, removed at the end.
