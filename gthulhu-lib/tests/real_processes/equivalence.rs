@@ -127,6 +127,8 @@ fn what_the_kernel_tells_is_known_without_asking() {
     let container = pods.container(A);
     let mut shell = Actor::named("nginx", &container);
     let mut threaded = Actor::threaded("nginx", &container);
+    // A directory that comes later would have the lists read.
+    let (elsewhere, nested) = (pods.container(B), container.nested("late"));
     let mut engines = engines(&pods, test);
     let Some(engine) = engines.iter_mut().find(|engine| engine.source_name() == "proc-connector") else {
         return;
@@ -157,8 +159,8 @@ fn what_the_kernel_tells_is_known_without_asking() {
     threaded.kill();
     told("a kill", vec![pid]);
     // Put in from outside, and then it starts a program.
-    let mut late = Actor::named("nginx", &pods.container(B));
-    late.move_to(&pods.container(A).nested("late"));
+    let mut late = Actor::named("nginx", &elsewhere);
+    late.move_to(&nested);
     late.exec("master");
     told("a program that was put in from outside", vec![pid, late.pid()]);
     assert_eq!(engine.counters().snapshots, snapshots, "all without a snapshot");
