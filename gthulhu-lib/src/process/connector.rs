@@ -10,7 +10,7 @@
 //! - Directories of cgroups that come and go wake the caller too.
 //! - When events are lost the caller is told to take a snapshot.
 //!
-//! The kernel tells only in the first PID, user and network namespace, and whom it lets listen to a multicast group.
+//! The kernel tells only in the first PID, user and network namespace, and before Linux 6.6 only who has `CAP_NET_ADMIN`.
 
 mod event;
 mod known;

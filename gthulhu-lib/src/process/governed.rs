@@ -1,7 +1,8 @@
 //! The source that looks at governed pods only: it reads the `cgroup.procs` of their cgroups, and of the processes
 //! listed there what else is needed.
 //!
-//! Only cgroups of version 2 count. Directories that come and go are told by inotify; who is in them is read anew each
+//! Only cgroups of version 2 count. So on a host with hierarchies of version 1 this source is for those whose pods are in
+//! none of them, which is looked at once, when it is made. Directories that come and go are told by inotify; who is in them is read anew each
 //! time, from files that are kept open.
 //!
 //! All facts about one process have to be of one process (see [`walk`](super::walk)). A process of which nothing is known
@@ -41,9 +42,9 @@ pub enum Unavailable {
     /// This process does not see the host's tree.
     #[error("no mount shows the host's whole cgroup tree of version 2")]
     NoTree,
-    /// Pods may have their processes in trees that are not read.
-    #[error("cgroups of version 1 are mounted, and no directory of pods is in the tree of version 2")]
-    Hybrid,
+    /// Pods have, or may have, their processes in trees that are not read.
+    #[error("there are cgroups of version 1, and {0}")]
+    Hybrid(&'static str),
     /// The pids in cgroups would be others.
     #[error("{} is of another PID namespace than this process", .0.display())]
     OtherPids(PathBuf),
@@ -96,11 +97,32 @@ impl CgroupProcs {
         let own = OwnDepth::learn(first.iter().map(Vec::as_slice));
         let mount = mount::find(&read("self/mountinfo")?, own.of(b"")).ok_or(Unavailable::NoTree)?;
         let cgroup_root = cgroup_root.clone();
-        let source = Self::in_tree(options, mount.path, cgroup_root.as_deref())?;
-        if mount.hybrid && !source.tree.has_root() {
-            return Err(Unavailable::Hybrid);
+        let version_1 = !mount.version_1.is_empty() || has_version_1(&read("self/cgroup")?);
+        let path = proc_root.clone();
+        let mut source = Self::in_tree(options, mount.path, cgroup_root.as_deref())?;
+        if !version_1 {
+            return Ok(source);
         }
-        Ok(source)
+        match source.why_version_1_counts(&mount.version_1) {
+            Ok(None) => Ok(source),
+            Ok(Some(why)) => Err(Unavailable::Hybrid(why)),
+            Err(source) => Err(Unavailable::Unreadable { path, source }),
+        }
+    }
+
+    /// What shows that pods are, or may come to be, in the trees of version 1: those that are mounted there, or others.
+    fn why_version_1_counts(&mut self, mounted: &[PathBuf]) -> io::Result<Option<&'static str>> {
+        let why = if !self.tree.has_root(self.tree.path()) {
+            Some("no directory of pods is in the tree of version 2")
+        } else if mounted.iter().any(|mount| self.tree.has_root(mount)) {
+            // Then the one in version 2 may be a leftover.
+            Some("a directory of pods is in one of them")
+        } else if self.reader.finds_more_in_version_1()? {
+            Some("a process is in a pod by them alone")
+        } else {
+            None
+        };
+        Ok(why)
     }
 
     /// With the tree that is mounted there.
@@ -170,6 +192,11 @@ impl ProcessSource for CgroupProcs {
 fn is_same_namespace(status: &[u8]) -> bool {
     let pids = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
     pids.is_some_and(|pids| pids.split(u8::is_ascii_whitespace).filter(|pid| !pid.is_empty()).count() == 1)
+}
+
+/// Whether the text of a `/proc/PID/cgroup` tells of hierarchies of version 1.
+fn has_version_1(cgroup: &[u8]) -> bool {
+    cgroup.split(|&byte| byte == b'\n').any(|line| !line.is_empty() && !line.starts_with(b"0::"))
 }
 
 #[cfg(test)]

@@ -67,6 +67,21 @@ impl ProcWalk {
         Ok(Self { unified: true, ..Self::new(options)? })
     }
 
+    /// Whether any process is in a pod by its cgroups of version 1 and not by that of version 2. (Who is refused is in no
+    /// pod.)
+    pub(super) fn finds_more_in_version_1(&mut self, proc: &OwnedFd) -> io::Result<bool> {
+        for pid in numbers(Dir::read_from(proc)?) {
+            // One that has ended, or cannot be read, tells nothing.
+            if files::read(proc, format!("{}/cgroup", pid?), &mut self.text).is_ok()
+                && matches!(self.roots.place(&self.text), Placement::Pod { .. })
+                && self.roots.place_unified(&self.text) == Placement::Elsewhere
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn open(&self) -> Result<OwnedFd, SourceError> {
         files::open_dir(rustix::fs::CWD, &self.proc_root).map_err(|error| self.unreadable(error))
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gthulhu_lib::process::cgroup::{Placement, Refusal};
-use gthulhu_lib::process::governed::CgroupProcs;
+use gthulhu_lib::process::governed::{CgroupProcs, Unavailable};
 use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
 use gthulhu_lib::process::{Governed, Located, ProcessSource};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, unlinkat};
@@ -135,4 +135,6 @@ fn real_hierarchies_of_version_1_count_and_have_to_agree() {
     assert_eq!(place(&mut walk, process.pid()), Placement::Refused(Refusal::LinesDisagree));
     pods.container(A).add(process.pid());
     assert!(in_a(place(&mut walk, process.pid())), "both hierarchies agree");
+    // Which of the two holds the pods that are to come, nobody knows.
+    assert!(matches!(CgroupProcs::new(options(&pods)), Err(Unavailable::Hybrid(_))));
 }

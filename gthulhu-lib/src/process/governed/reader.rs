@@ -39,6 +39,11 @@ impl Reader {
         }
     }
 
+    /// Whether anybody is in a pod, but in none by the tree of version 2.
+    pub(super) fn finds_more_in_version_1(&mut self) -> io::Result<bool> {
+        self.walk.finds_more_in_version_1(&self.proc)
+    }
+
     /// When a thread of that very process started.
     pub(in crate::process) fn thread_start(&mut self, id: ProcessId, tid: u32) -> io::Result<Option<u64>> {
         files::read(&self.proc, format!("{}/task/{tid}/stat", id.pid), &mut self.text)?;

@@ -202,6 +202,67 @@ fn more_processes_than_are_read_at_once_are_all_found() {
 }
 
 #[test]
+fn where_pods_are_in_version_1_this_source_is_not_for_use() {
+    let v2 = |node: &Node| node.group(&pod_dir(), &[]);
+    let with = |lines: &str, plant: &dyn Fn(&Node)| {
+        let node = Node::new();
+        let at = |name: &str| node.path(name).display().to_string();
+        let mut mounts = vec![format!("1 1 0:1 / {} rw - cgroup2 none rw\n", at("cgroup"))];
+        if lines.contains("cpu") {
+            mounts.push(format!("2 1 0:2 / {} rw - cgroup none rw,cpu\n", at("cpu")));
+        }
+        let mounts = mounts.concat();
+        for (name, text) in
+            [("status", "NSpid:\t9\n"), ("mountinfo", &mounts), ("cgroup", &format!("{lines}0::/\n"))]
+        {
+            fs::create_dir_all(node.path("proc/self")).unwrap();
+            fs::write(node.path("proc/self").join(name), text).unwrap();
+        }
+        plant(&node);
+        let options = WalkOptions { proc_root: node.path("proc"), cgroup_root: None };
+        CgroupProcs::new(options).err().map(|error| error.to_string())
+    };
+    let process = |node: &Node, v1: &str, v2: &str| {
+        fs::create_dir_all(node.path("proc/42")).unwrap();
+        fs::write(node.path("proc/42/cgroup"), format!("4:cpu:{v1}\n0::{v2}\n")).unwrap();
+    };
+    let (pod, other) = (format!("/{}", pod_dir()), format!("/kubepods/pod{OTHER}"));
+    assert_eq!(
+        with("", &|_| ()),
+        None,
+        "the tree of version 2 is the only one, so pods will come to be there"
+    );
+    let why = with("4:cpu:/\n", &|_| ()).expect("nobody knows where pods will be");
+    assert_eq!(why, "there are cgroups of version 1, and no directory of pods is in the tree of version 2");
+    assert_eq!(with("4:cpu:/\n", &v2), None, "pods are in version 2 alone");
+    let in_both = |node: &Node| {
+        v2(node);
+        process(node, &pod, &pod);
+    };
+    assert_eq!(with("4:cpu:/\n", &in_both), None);
+    let leftover = |node: &Node| {
+        v2(node);
+        fs::create_dir_all(node.path("cpu/kubepods")).unwrap();
+    };
+    let why = with("4:cpu:/\n", &leftover).expect("they may be in either");
+    assert_eq!(why, "there are cgroups of version 1, and a directory of pods is in one of them");
+    // The trees of version 1 need not be mounted where we see them.
+    for lines in ["4:cpu:/\n", "3:pids:/\n"] {
+        let beside = |node: &Node| {
+            v2(node);
+            process(node, &pod, "/");
+        };
+        let why = with(lines, &beside).expect("it would not be found");
+        assert_eq!(why, "there are cgroups of version 1, and a process is in a pod by them alone");
+    }
+    let refused = |node: &Node| {
+        v2(node);
+        process(node, &format!("{pod}/x{other}"), "/");
+    };
+    assert_eq!(with("4:cpu:/\n", &refused), None, "it is in no pod, whoever looks");
+}
+
+#[test]
 fn only_the_proc_of_the_own_namespace_will_do() {
     assert!(is_same_namespace(b"Name:\tx\nNSpid:\t42\nNSpgid:\t42\n"));
     assert!(!is_same_namespace(b"Name:\tx\nNSpid:\t4242\t42\n"));

@@ -67,9 +67,9 @@ impl Tree {
         &self.mount
     }
 
-    /// Whether there is a directory for pods.
-    pub(super) fn has_root(&self) -> bool {
-        self.roots.directories().any(|root| self.below(&root).is_dir())
+    /// Whether there is a directory for pods in the tree that is mounted there.
+    pub(super) fn has_root(&self, mount: &Path) -> bool {
+        self.roots.directories().any(|root| mount.join(root.trim_start_matches('/')).is_dir())
     }
 
     /// Which pods to keep to from now on.
