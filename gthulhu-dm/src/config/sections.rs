@@ -154,16 +154,16 @@ impl Default for State {
     }
 }
 
-/// How processes are found.
+/// How processes are found. What each way needs is said in `config/dm_config.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProcessesBy {
     /// The first of the following that works here.
     #[default]
     Auto,
-    /// The kernel tells of forks, programs and ends; needs the host's PID and network namespace.
+    /// The kernel tells of forks, programs and ends.
     ProcConnector,
-    /// The cgroups of pods that have intents are read; needs the host's cgroup tree of version 2.
+    /// The cgroups of pods that have intents are read.
     CgroupProcs,
     /// Every process is read.
     ProcWalk,
