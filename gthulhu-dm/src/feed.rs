@@ -3,8 +3,9 @@
 //! One task listens, one serves each peer. None of them ever waits for the node's thread or makes it wait: what the
 //! node holds comes by a channel that keeps the newest state only, so a peer that is slow skips what it missed, and
 //! one that takes nothing for ten seconds is let go. Peers are known by the uid that the kernel reports: root's and
-//! our own. Whoever may connect at all may have the table of strategies: he gets its file, can only read it, and is let
-//! go ([`tables`]). [`hub`] knows who is there and what he said; readiness and `/metrics` are made of that.
+//! our own, who have places that nobody else can take. Whoever may connect at all may have the table of strategies: he
+//! gets its file, can only read it, and is let go ([`tables`]). [`hub`] knows who is there and what he said; readiness
+//! and `/metrics` are made of that.
 //!
 //! The feed is an offer. A node whose scheduler asks over HTTP works the same without it.
 
@@ -37,7 +38,7 @@ use asks::Ask;
 use hub::Hub;
 use socket::Socket;
 
-/// Connections at a time, the greeting ones included.
+/// Connections at a time, the greeting ones included: so many of those who may be scheduler, and so many of others.
 const PEERS: usize = 8;
 
 /// How often a socket that could not be made is tried again, and one that was made is looked for.
@@ -154,7 +155,7 @@ async fn accept(
     offered: &Offered,
     shutdown: &Shutdown,
 ) {
-    let room = Arc::new(Semaphore::new(PEERS));
+    let [ours, others] = [(); 2].map(|()| Arc::new(Semaphore::new(PEERS)));
     let mut look = tokio::time::interval(LOOK);
     loop {
         let stream: UnixStream = tokio::select! {
@@ -175,7 +176,9 @@ async fn accept(
                 return;
             }
         };
-        let Ok(seat) = Arc::clone(&room).try_acquire_owned() else {
+        let is_ours = stream.peer_cred().is_ok_and(|peer| peer::is_ours(peer.uid()));
+        let room = if is_ours { &ours } else { &others };
+        let Ok(seat) = Arc::clone(room).try_acquire_owned() else {
             hub.refused("there are too many connections");
             continue;
         };

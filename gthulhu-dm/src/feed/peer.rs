@@ -77,6 +77,11 @@ enum Admitted {
     Reader(String),
 }
 
+/// Whether this user may be scheduler or monitor.
+pub(super) fn is_ours(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
+}
+
 /// Whether a peer that greets like this is wanted.
 fn admit(greeting: Frame, uid: u32, hub: &Arc<Hub>) -> Result<Admitted, Gone> {
     let hello = match greeting {
@@ -97,8 +102,8 @@ fn admit(greeting: Frame, uid: u32, hub: &Arc<Hub>) -> Result<Admitted, Gone> {
             return refused("only the roles scheduler, monitor and reader are served".to_owned());
         }
     }
-    let own = rustix::process::geteuid().as_raw();
-    if uid != 0 && uid != own {
+    if !is_ours(uid) {
+        let own = rustix::process::geteuid().as_raw();
         return refused(format!("uid {uid} may not be scheduler or monitor; 0 and {own} may"));
     }
     let (seat, asks) = hub.seat(role, &version).map_err(|reason| Gone::Refused(reason.to_owned()))?;

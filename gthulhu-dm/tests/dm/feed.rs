@@ -213,6 +213,21 @@ async fn more_than_a_few_connections_are_not_taken() {
 }
 
 #[tokio::test]
+async fn other_users_cannot_take_the_schedulers_place() {
+    let rig = Rig::feeding(ProcTree::busy());
+    Peer::scheduler(&rig.socket()).await.set().await;
+    page_with(&rig, "gthulhu_dm_feed_peers{machine_id=\"node-1\"} 0").await;
+    let held = match Peer::of_another_user(&rig.socket(), 9) {
+        Ok(held) => held,
+        Err(why) => return println!("SKIPPED other_users_cannot_take_the_schedulers_place: {why}"),
+    };
+    page_with(&rig, "gthulhu_dm_feed_refused_total{machine_id=\"node-1\"} 1").await;
+    let mut scheduler = Peer::scheduler(&rig.socket()).await;
+    scheduler.set().await;
+    drop(held);
+}
+
+#[tokio::test]
 async fn readiness_knows_whether_the_scheduler_does_what_it_should() {
     let rig = Rig::feeding(ProcTree::busy());
     rig.client().get(STRATEGIES).await;

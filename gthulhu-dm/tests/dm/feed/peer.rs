@@ -1,11 +1,18 @@
 //! A peer of the feed that the test plays, written on the bare socket.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs::{Permissions, set_permissions},
+    io,
+    os::unix::{fs::PermissionsExt as _, net},
+    path::Path,
+    time::Duration,
+};
 
 use gthulhu_lib::wire::feed::{
     Frame, Hello, Role,
     parts::{Assembly, NodeSet},
 };
+use rustix::process::Uid;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,
@@ -38,6 +45,26 @@ impl Peer {
         let Frame::Hello(theirs) = peer.hear().await else { panic!() };
         assert_eq!(theirs, Hello::new(Role::DecisionMaker, env!("CARGO_PKG_VERSION")));
         peer
+    }
+
+    /// So many connections of a user that is neither root nor this one. Anybody may connect from then on. Fails if this
+    /// user may not be another.
+    pub(super) fn of_another_user(socket: &Path, count: usize) -> io::Result<Vec<Peer>> {
+        set_permissions(socket, Permissions::from_mode(0o666)).unwrap();
+        set_permissions(socket.parent().unwrap(), Permissions::from_mode(0o711)).unwrap();
+        let socket = socket.to_owned();
+        let connect = move || {
+            let stream = net::UnixStream::connect(&socket).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            stream
+        };
+        // The system changes the user of one thread, which ends with its work.
+        let connected = std::thread::spawn(move || {
+            rustix::thread::set_thread_uid(Uid::from_raw(65534))?;
+            io::Result::Ok((0..count).map(|_| connect()).collect::<Vec<_>>())
+        });
+        let connected = connected.join().unwrap()?;
+        Ok(connected.into_iter().map(|stream| Peer(UnixStream::from_std(stream).unwrap())).collect())
     }
 
     pub(super) async fn scheduler(socket: &Path) -> Peer {
