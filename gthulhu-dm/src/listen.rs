@@ -10,6 +10,7 @@ use gthulhu_http::{
     shutdown::Shutdown,
     tls::{Callers, FollowOptions, Following, Live, ServerTls},
 };
+use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -69,7 +70,7 @@ impl Listening {
         probe_router: Router<App>,
         stop: Shutdown,
     ) {
-        let limits = Limits::default();
+        let limits = Limits { connections: connections(), ..Limits::default() };
         let few = Limits { connections: 64, in_flight: 16, ..Limits::default() };
         let probing = async {
             if let Some(probes) = self.probes {
@@ -80,6 +81,12 @@ impl Listening {
             server::serve_with(self.listener, self.tls, Arc::clone(&app), router, limits, stop.clone());
         tokio::join!(serving, probing);
     }
+}
+
+/// A quarter of the files that this process may open, at most. Half of them are for its source of processes to keep open.
+fn connections() -> usize {
+    let granted = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+    Limits::default().connections.min(granted.unwrap_or(usize::MAX) / 4).max(1)
 }
 
 fn tls(mtls: &Mtls, metrics: &Metrics) -> Result<(ServerTls, Following), Exit> {

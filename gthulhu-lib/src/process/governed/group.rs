@@ -39,6 +39,11 @@ impl Group {
         self.threads.read(&self.path, "cgroup.threads", keep)
     }
 
+    /// Keeps no file open, until one is read to be kept.
+    pub(super) fn close(&mut self) {
+        (self.procs.file, self.threads.file) = (None, None);
+    }
+
     /// The processes that were read last.
     pub(in crate::process) fn pids(&self) -> impl Iterator<Item = u32> {
         self.procs.numbers()

@@ -188,6 +188,34 @@ fn what_is_not_believed_and_what_makes_no_sense_is_counted() {
 }
 
 #[test]
+fn no_more_files_are_kept_open_than_are_allowed() {
+    let node = Node::new();
+    node.group(&format!("kubepods/pod{POD}"), &[]);
+    // This pod is read before the other.
+    for name in ["", "/a", "/b", "/c"] {
+        node.group(&format!("kubepods/burstable/pod{OTHER}{name}"), &[]);
+    }
+    let mut source = node.source();
+    source.tree.kept_max = 6;
+    let open = |node: &Node| {
+        let links = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let targets = links.filter_map(|link| fs::read_link(link.path()).ok());
+        targets.filter(|target| target.starts_with(node.path("cgroup"))).count()
+    };
+    let two = Governed::from_iter([POD, OTHER]);
+    source.snapshot(&Governed::from_iter([POD])).unwrap();
+    assert_eq!(open(&node), 1);
+    for _ in 0..2 {
+        source.snapshot(&two).unwrap();
+        assert_eq!(open(&node), 3, "of three of the pod that is first the list of processes");
+    }
+    source.tree.kept_max = 0;
+    node.group(&format!("kubepods/burstable/pod{OTHER}/d"), &[]);
+    source.snapshot(&two).unwrap();
+    assert_eq!(open(&node), 0);
+}
+
+#[test]
 fn more_processes_than_are_read_at_once_are_all_found() {
     let node = Node::new();
     let many: Vec<u32> = (1000..4000).collect();

@@ -31,7 +31,7 @@ pub(in crate::process) struct Tree {
     /// Governed pods by the path of their directory.
     pods: BTreeMap<Arc<Path>, Pod>,
     /// How many files may be kept open.
-    kept_max: usize,
+    pub(super) kept_max: usize,
 }
 
 #[derive(Debug)]
@@ -115,6 +115,10 @@ impl Tree {
         for path in stale {
             self.find_groups(&path)?;
             changed = true;
+        }
+        if changed {
+            // Before others open theirs.
+            self.groups().filter(|(_, keep)| !keep).for_each(|(group, _)| group.close());
         }
         Ok(changed)
     }
