@@ -34,14 +34,17 @@ pub(super) struct Machine;
 impl Atoms for Machine {
     type Word = AtomicU64;
 
+    #[inline]
     fn load(word: &AtomicU64, order: Ordering) -> u64 {
         word.load(order)
     }
 
+    #[inline]
     fn store(word: &AtomicU64, value: u64, order: Ordering) {
         word.store(value, order);
     }
 
+    #[inline]
     fn fence(order: Ordering) {
         atomic::fence(order);
     }
@@ -79,12 +82,21 @@ fn again<A: Atoms, const BANKS: usize, T>(
     })
 }
 
+/// The published generation: whoever has it sees what was written before it was published. (As a load and a fence, since of
+/// memory that can only be read the language knows no other loads than relaxed ones.)
+#[inline]
+pub(super) fn noted<A: Atoms>(generation: &A::Word) -> u64 {
+    let noted = A::load(generation, Ordering::Relaxed);
+    A::fence(Ordering::Acquire);
+    noted
+}
+
 #[inline]
 fn attempt<A: Atoms, const BANKS: usize, T>(
     generation: &A::Word,
     words: &mut impl FnMut(usize) -> T,
 ) -> Option<(u64, T)> {
-    let begun = A::load(generation, Ordering::Acquire);
+    let begun = noted::<A>(generation);
     let read = words(bank_of::<BANKS>(begun));
     A::fence(Ordering::Acquire);
     let moved = A::load(generation, Ordering::Relaxed).wrapping_sub(begun);
