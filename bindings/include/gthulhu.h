@@ -49,7 +49,7 @@ enum gthulhu_code
    */
   GTHULHU_REFUSED = 5,
   /*
-   The buffer is too short. What fits was written, and the size that is needed is in the count.
+   The buffer is too short. The size that is needed was told; what was written, the function says.
    */
   GTHULHU_SHORT_BUFFER = 6,
   /*
@@ -72,6 +72,10 @@ enum gthulhu_code
    A defect of the library. The handle can only be freed.
    */
   GTHULHU_INSIDE = 11,
+  /*
+   An array is not aligned for what is in it, or larger than memory can be.
+   */
+  GTHULHU_BAD_ARRAY = 12,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -192,8 +196,8 @@ uint32_t gthulhu_engine_refresh(struct gthulhu_engine *engine, struct gthulhu_er
 
 /*
  Writes the tasks that have a strategy to rows, of which there are capacity: first threads by pid, then others by tid.
- How many there are is in count, also if they do not fit: then GTHULHU_SHORT_BUFFER. rows may be NULL if capacity is 0, count
- never.
+ How many there are is in count, also if they do not fit: then those that do are written, and it is
+ GTHULHU_SHORT_BUFFER. rows may be NULL if capacity is 0, count never.
  */
 uint32_t gthulhu_engine_rows(struct gthulhu_engine *engine,
                              struct gthulhu_row *rows,
@@ -249,7 +253,7 @@ uint64_t gthulhu_table_lookup_task(const struct gthulhu_table *table, uint32_t p
 
 /*
  Writes the words of count tasks, all of one generation, which is written to generation unless that is NULL. If pids or words
- is NULL or the handle is bad nothing is written.
+ is NULL or no array, or the handle is bad, nothing is written.
  */
 uint32_t gthulhu_table_lookup_batch(const struct gthulhu_table *table,
                                     const uint32_t *pids,
@@ -304,8 +308,8 @@ uint32_t gthulhu_engine_refresh(struct gthulhu_engine *engine, struct gthulhu_er
 
 /*
  Writes the tasks that have a strategy to rows, of which there are capacity: first threads by pid, then others by tid.
- How many there are is in count, also if they do not fit: then GTHULHU_SHORT_BUFFER. rows may be NULL if capacity is 0, count
- never.
+ How many there are is in count, also if they do not fit: then those that do are written, and it is
+ GTHULHU_SHORT_BUFFER. rows may be NULL if capacity is 0, count never.
  */
 uint32_t gthulhu_engine_rows(struct gthulhu_engine *engine,
                              struct gthulhu_row *rows,
@@ -366,7 +370,7 @@ uint64_t gthulhu_table_lookup_task(const struct gthulhu_table *table, uint32_t p
 
 /*
  Writes the words of count tasks, all of one generation, which is written to generation unless that is NULL. If pids or words
- is NULL or the handle is bad nothing is written.
+ is NULL or no array, or the handle is bad, nothing is written.
  */
 uint32_t gthulhu_table_lookup_batch(const struct gthulhu_table *table,
                                     const uint32_t *pids,

@@ -21,8 +21,8 @@ const FRAME: usize = 4096;
 
 /// Greets as a reader and waits for the table.
 pub(crate) fn connect(socket: &str) -> Result<OwnedFd, Failure> {
-    let system = |error: std::io::Error| Failure(GTHULHU_SYSTEM, format!("{socket}: {error}"));
-    let foreign = |what: String| Failure(GTHULHU_NO_TABLE, format!("{socket}: {what}"));
+    let system = |error: std::io::Error| Failure::new(GTHULHU_SYSTEM, format!("{socket}: {error}"));
+    let foreign = |what: String| Failure::new(GTHULHU_NO_TABLE, format!("{socket}: {what}"));
     let until = Instant::now() + PATIENCE;
     let mut stream = UnixStream::connect(socket).map_err(system)?;
     stream.set_write_timeout(Some(PATIENCE)).map_err(system)?;

@@ -10,7 +10,7 @@ use gthulhu_lib::process::SourceError;
 use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
 use gthulhu_lib::strategy::table::PID_MAX_LIMIT;
 
-use crate::boundary::{array, array_mut, guarded, guarded_handle, put, text};
+use crate::boundary::{Room, array, guarded, guarded_handle, put, text};
 use crate::error::gthulhu_code::{
     GTHULHU_INSIDE, GTHULHU_NOT_JSON, GTHULHU_NOT_UTF8, GTHULHU_NULL, GTHULHU_REFUSED, GTHULHU_SHORT_BUFFER,
     GTHULHU_SYSTEM,
@@ -83,10 +83,9 @@ pub unsafe extern "C" fn gthulhu_engine_apply(
             let engine = ENGINES.get(engine)?;
             let bytes: &[u8] = array(intents.cast(), length)?;
             let text = str::from_utf8(bytes).map_err(|_| Failure::from(GTHULHU_NOT_UTF8))?;
-            let bodies =
-                serde_json::from_str(text).map_err(|error| Failure(GTHULHU_NOT_JSON, error.to_string()))?;
+            let bodies = serde_json::from_str(text).map_err(|error| Failure::of(GTHULHU_NOT_JSON, &error))?;
             let set = IntentSet::check(bodies, &Limits::default())
-                .map_err(|error| Failure(GTHULHU_REFUSED, error.to_string()))?;
+                .map_err(|error| Failure::of(GTHULHU_REFUSED, &error))?;
             lock(&engine)?.apply(set).map_err(|error| system(&error))?;
             Ok(())
         })
@@ -109,8 +108,8 @@ pub unsafe extern "C" fn gthulhu_engine_refresh(
 }
 
 /// Writes the tasks that have a strategy to rows, of which there are capacity: first threads by pid, then others by tid.
-/// How many there are is in count, also if they do not fit: then GTHULHU_SHORT_BUFFER. rows may be NULL if capacity is 0, count
-/// never.
+/// How many there are is in count, also if they do not fit: then those that do are written, and it is
+/// GTHULHU_SHORT_BUFFER. rows may be NULL if capacity is 0, count never.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gthulhu_engine_rows(
     engine: *mut gthulhu_engine,
@@ -126,21 +125,19 @@ pub unsafe extern "C" fn gthulhu_engine_rows(
             if count.is_null() {
                 return Err(GTHULHU_NULL.into());
             }
-            let room = array_mut(rows, capacity)?;
+            let mut room = Room::new(rows, capacity)?;
             let engine = lock(&engine)?;
             let held = engine.rows();
-            for (to, from) in room.iter_mut().zip(held) {
-                *to = gthulhu_row {
-                    tid: from.tid,
-                    tgid: from.tgid,
-                    start: from.start,
-                    slice_ns: from.resolved.slice_ns(),
-                    priority: from.resolved.priority(),
-                    reserved: [0; 3],
-                };
-            }
+            room.fill(held.iter().map(|row| gthulhu_row {
+                tid: row.tid,
+                tgid: row.tgid,
+                start: row.start,
+                slice_ns: row.resolved.slice_ns(),
+                priority: row.resolved.priority(),
+                reserved: [0; 3],
+            }));
             put(count, held.len());
-            if held.len() > room.len() { Err(GTHULHU_SHORT_BUFFER.into()) } else { Ok(()) }
+            if held.len() > room.capacity() { Err(GTHULHU_SHORT_BUFFER.into()) } else { Ok(()) }
         })
     }
 }
@@ -160,20 +157,16 @@ pub unsafe extern "C" fn gthulhu_engine_explain(
     unsafe {
         guarded(error, || {
             let engine = ENGINES.get(engine)?;
-            let room: &mut [u8] = array_mut(text.cast(), capacity)?;
+            let mut room: Room<u8> = Room::new(text.cast(), capacity)?;
             let explanation = lock(&engine)?.explain(pid).map_err(|error| system(&error))?;
-            let said = serde_json::to_vec(&explanation)
-                .map_err(|error| Failure(GTHULHU_INSIDE, error.to_string()))?;
+            let said = serde_json::to_vec(&explanation);
+            let said = said.map_err(|error| Failure::of(GTHULHU_INSIDE, &error))?;
             put(length, said.len());
-            let Some((to, end)) = room.split_at_mut_checked(said.len()).filter(|(_, end)| !end.is_empty())
-            else {
-                if let Some(first) = room.first_mut() {
-                    *first = 0;
-                }
+            if said.len() >= room.capacity() {
+                room.fill([0]);
                 return Err(GTHULHU_SHORT_BUFFER.into());
-            };
-            to.copy_from_slice(&said);
-            end[0] = 0;
+            }
+            room.fill(said.into_iter().chain([0]));
             Ok(())
         })
     }
@@ -202,5 +195,5 @@ fn lock(engine: &Mutex<Engine>) -> Result<MutexGuard<'_, Engine>, Failure> {
 }
 
 fn system(error: &SourceError) -> Failure {
-    Failure(GTHULHU_SYSTEM, error.to_string())
+    Failure::of(GTHULHU_SYSTEM, error)
 }

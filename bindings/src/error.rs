@@ -1,5 +1,7 @@
 //! What goes wrong, as a number that never changes its meaning, and a sentence about this time.
 
+use std::borrow::Cow;
+use std::error::Error;
 use std::ffi::c_char;
 
 /// Bytes of the text of an error, with its end.
@@ -22,7 +24,7 @@ pub enum gthulhu_code {
     GTHULHU_NOT_JSON = 4,
     /// An intent breaks a rule; the text names the intent and the rule. Nothing was applied.
     GTHULHU_REFUSED = 5,
-    /// The buffer is too short. What fits was written, and the size that is needed is in the count.
+    /// The buffer is too short. The size that is needed was told; what was written, the function says.
     GTHULHU_SHORT_BUFFER = 6,
     /// The system said no; the text says to what.
     GTHULHU_SYSTEM = 7,
@@ -34,15 +36,18 @@ pub enum gthulhu_code {
     GTHULHU_BUSY = 10,
     /// A defect of the library. The handle can only be freed.
     GTHULHU_INSIDE = 11,
+    /// An array is not aligned for what is in it, or larger than memory can be.
+    GTHULHU_BAD_ARRAY = 12,
 }
 
 use gthulhu_code::{
-    GTHULHU_BAD_HANDLE, GTHULHU_BUSY, GTHULHU_INSIDE, GTHULHU_NO_TABLE, GTHULHU_NOT_JSON, GTHULHU_NOT_UTF8,
-    GTHULHU_NULL, GTHULHU_OK, GTHULHU_REFUSED, GTHULHU_SHORT_BUFFER, GTHULHU_SYSTEM, GTHULHU_TOO_MANY,
+    GTHULHU_BAD_ARRAY, GTHULHU_BAD_HANDLE, GTHULHU_BUSY, GTHULHU_INSIDE, GTHULHU_NO_TABLE, GTHULHU_NOT_JSON,
+    GTHULHU_NOT_UTF8, GTHULHU_NULL, GTHULHU_OK, GTHULHU_REFUSED, GTHULHU_SHORT_BUFFER, GTHULHU_SYSTEM,
+    GTHULHU_TOO_MANY,
 };
 
 /// Which code a number is, and its text; the numbers are their places.
-const TEXTS: [(gthulhu_code, &str); 12] = [
+const TEXTS: [(gthulhu_code, &str); 13] = [
     (GTHULHU_OK, "no error\0"),
     (GTHULHU_NULL, "a pointer is NULL that must not be\0"),
     (GTHULHU_BAD_HANDLE, "this handle was never given out, or has been freed\0"),
@@ -55,6 +60,7 @@ const TEXTS: [(gthulhu_code, &str); 12] = [
     (GTHULHU_TOO_MANY, "there are too many handles\0"),
     (GTHULHU_BUSY, "the table is published too often to be read\0"),
     (GTHULHU_INSIDE, "a defect of the library\0"),
+    (GTHULHU_BAD_ARRAY, "an array is not aligned, or larger than memory can be\0"),
 ];
 
 /// What went wrong, filled by functions that take one. NULL may be passed instead.
@@ -74,14 +80,28 @@ pub extern "C" fn gthulhu_code_text(code: u32) -> *const c_char {
     known.map_or("an unknown error\0", |(_, text)| text).as_ptr().cast()
 }
 
-/// A failure on its way to the caller.
+/// A failure on its way to the caller. One of which the code says all is made without allocating, as it has to be in a
+/// signal handler.
 #[derive(Debug)]
-pub(crate) struct Failure(pub(crate) gthulhu_code, pub(crate) String);
+pub(crate) struct Failure(pub(crate) gthulhu_code, pub(crate) Cow<'static, str>);
+
+impl Failure {
+    pub(crate) fn new(code: gthulhu_code, text: impl Into<Cow<'static, str>>) -> Self {
+        Failure(code, text.into())
+    }
+
+    /// With all that an error says, its causes included.
+    pub(crate) fn of(code: gthulhu_code, error: &dyn Error) -> Self {
+        let causes = std::iter::successors(error.source(), |&error| error.source());
+        let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+        Failure::new(code, text)
+    }
+}
 
 impl From<gthulhu_code> for Failure {
     fn from(code: gthulhu_code) -> Self {
-        let text = TEXTS.iter().find(|(known, _)| *known == code).map_or("", |(_, text)| text);
-        Failure(code, text.trim_end_matches('\0').to_owned())
+        let text = TEXTS.iter().find(|(known, _)| *known == code).map_or("", |&(_, text)| text);
+        Failure::new(code, text.trim_end_matches('\0'))
     }
 }
 
@@ -128,11 +148,20 @@ mod tests {
     }
 
     #[test]
+    fn what_an_error_rests_on_is_told_too() {
+        let source = std::io::Error::from_raw_os_error(13);
+        let error = gthulhu_lib::process::SourceError::Unreadable { path: "/proc".into(), source };
+        let told = Failure::of(GTHULHU_SYSTEM, &error).1;
+        assert_eq!(told, "reading processes from /proc: Permission denied (os error 13)");
+        assert!(matches!(Failure::from(GTHULHU_BUSY).1, Cow::Borrowed(_)), "made without allocating");
+    }
+
+    #[test]
     fn a_text_is_cut_where_a_character_ends() {
         for said in ["", "short", &"\u{e9}".repeat(300), &"x".repeat(252), "a\0b"] {
             let mut error = gthulhu_error { code: 99, text: [1; GTHULHU_ERROR_TEXT] };
             // SAFETY: the error is ours.
-            let code = unsafe { tell(&raw mut error, Some(&Failure(GTHULHU_REFUSED, said.to_owned()))) };
+            let code = unsafe { tell(&raw mut error, Some(&Failure::new(GTHULHU_REFUSED, said.to_owned()))) };
             assert_eq!((code, error.code), (5, 5));
             // SAFETY: it is never without its end.
             let text = unsafe { CStr::from_ptr(error.text.as_ptr()) }.to_str().expect("whole characters");

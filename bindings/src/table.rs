@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gthulhu_lib::strategy::Entry;
 use gthulhu_lib::strategy::table::{OpenError, StrategyTable};
 
-use crate::boundary::{array, array_mut, guarded, guarded_handle, put, text};
+use crate::boundary::{array, guarded, guarded_handle, numbers, put, text};
 use crate::connect::connect;
 use crate::error::gthulhu_code::{GTHULHU_BUSY, GTHULHU_NO_TABLE, GTHULHU_NULL, GTHULHU_SYSTEM};
 use crate::error::{Failure, gthulhu_error};
@@ -41,11 +41,11 @@ pub unsafe extern "C" fn gthulhu_table_open(file: c_int, error: *mut gthulhu_err
     unsafe {
         guarded_handle(error, || {
             if file < 0 {
-                return Err(Failure(GTHULHU_SYSTEM, "a file descriptor is not below 0".to_owned()));
+                return Err(Failure::new(GTHULHU_SYSTEM, "a file descriptor is not below 0"));
             }
             // It is duplicated at once, which a descriptor of nothing does not survive.
             let file = BorrowedFd::borrow_raw(file).try_clone_to_owned();
-            let file = file.map_err(|error| Failure(GTHULHU_SYSTEM, error.to_string()))?;
+            let file = file.map_err(|error| Failure::of(GTHULHU_SYSTEM, &error))?;
             open(file)
         })
     }
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn gthulhu_table_lookup_task(table: *const gthulhu_table, 
 }
 
 /// Writes the words of count tasks, all of one generation, which is written to generation unless that is NULL. If pids or words
-/// is NULL or the handle is bad nothing is written.
+/// is NULL or no array, or the handle is bad, nothing is written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gthulhu_table_lookup_batch(
     table: *const gthulhu_table,
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn gthulhu_table_lookup_batch(
     unsafe {
         guarded(std::ptr::null_mut(), || {
             let table = TABLES.peek(table)?;
-            let (pids, words) = (array(pids, count)?, array_mut(words, count)?);
+            let (pids, words) = (array(pids, count)?, numbers(words, count)?);
             put(generation, table.lookup_batch(pids, words).ok_or_else(|| Failure::from(GTHULHU_BUSY))?);
             Ok(())
         })
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn gthulhu_table_free(table: *mut gthulhu_table) -> u32 {
 fn open(file: std::os::fd::OwnedFd) -> Result<*mut gthulhu_table, Failure> {
     let opened = StrategyTable::open(file).map_err(|error| {
         let code = if matches!(error, OpenError::NoTable(_)) { GTHULHU_NO_TABLE } else { GTHULHU_SYSTEM };
-        Failure(code, error.to_string())
+        Failure::of(code, &error)
     });
     TABLES.give(Arc::new(opened?))
 }

@@ -75,6 +75,7 @@ static void engines(void) {
     CHECK(gthulhu_engine_apply(engine, "[{]", 3, &error) == GTHULHU_NOT_JSON);
     CHECK(gthulhu_engine_apply(engine, "", 0, &error) == GTHULHU_NOT_JSON);
     CHECK(gthulhu_engine_apply(engine, "[{}]", 4, &error) == GTHULHU_REFUSED && strstr(error.text, "podID"));
+    CHECK(gthulhu_engine_apply(engine, "[]", SIZE_MAX, &error) == GTHULHU_BAD_ARRAY);
     CHECK(gthulhu_engine_apply(engine, intents, strlen(intents), &error) == GTHULHU_OK && error.text[0] == 0);
 
     CHECK(gthulhu_engine_rows(engine, row, 2, NULL, &error) == GTHULHU_NULL);
@@ -83,6 +84,12 @@ static void engines(void) {
     CHECK(gthulhu_engine_rows(engine, row, 2, &count, &error) == GTHULHU_OK && count == 1);
     CHECK(row[0].tid == 42 && row[0].tgid == 42 && row[0].start == 4200);
     CHECK(row[0].priority == 3 && row[0].slice_ns == 20000000);
+
+    /* More room than there is, of which nobody has written to anything. */
+    memset(row, 0, sizeof row);
+    CHECK(gthulhu_engine_rows(engine, row, SIZE_MAX, &count, &error) == GTHULHU_OK && count == 1 && row[0].tid == 42);
+    CHECK(row[1].tid == 0);
+    CHECK(gthulhu_engine_explain(engine, 42, text, SIZE_MAX, &length, &error) == GTHULHU_OK && strlen(text) == length);
 
     CHECK(gthulhu_engine_explain(engine, 42, text, sizeof text, &length, &error) == GTHULHU_OK);
     CHECK(strlen(text) == length && text[0] == '{');
@@ -120,6 +127,9 @@ static void tables(void) {
     CHECK(gthulhu_table_lookup_batch(table, NULL, words, 3, NULL) == GTHULHU_NULL);
     CHECK(gthulhu_table_lookup_batch(table, pids, NULL, 3, NULL) == GTHULHU_NULL);
     CHECK(gthulhu_table_lookup_batch(table, NULL, NULL, 0, NULL) == GTHULHU_OK);
+    CHECK(gthulhu_table_lookup_batch(table, pids, words, SIZE_MAX, NULL) == GTHULHU_BAD_ARRAY);
+    CHECK(gthulhu_table_lookup_batch(table, (void *)((char *)pids + 1), words, 1, NULL) == GTHULHU_BAD_ARRAY);
+    CHECK(gthulhu_table_lookup_batch(table, pids, (void *)((char *)words + 1), 1, NULL) == GTHULHU_BAD_ARRAY);
     CHECK(gthulhu_table_view(table, NULL) == GTHULHU_NULL && gthulhu_table_view(table, &view) == GTHULHU_OK);
     CHECK(gthulhu_view_lookup(&view, 42) == word && gthulhu_view_lookup(&view, 43) == 0);
     CHECK(gthulhu_view_lookup(&view, 4194303) == 0 && gthulhu_view_lookup(&view, UINT32_MAX) == 0);
