@@ -36,10 +36,10 @@ pub fn procfs_turn() -> Outcome<Duration> {
     outcome.map(|_| spent)
 }
 
-/// The processes, and the cgroups made for them.
+/// The processes, and the cgroups made for them, which go when the processes have gone: fields are dropped in this order.
 pub struct Node {
     nursery: Running,
-    tree: Option<(PathBuf, PathBuf)>,
+    tree: Option<Tree>,
     /// How many of its processes are in pods.
     pub in_pods: usize,
     /// The pods' uids.
@@ -52,8 +52,7 @@ impl Node {
     pub fn start(processes: usize) -> Outcome<Self> {
         let programs = tempfile::tempdir()?;
         let program = compile("nursery", programs.path())?;
-        let tree = mount().map(|mount| (mount.join(format!("gthulhu-bench-{}", std::process::id())), mount));
-        let tree = tree.filter(|(top, _)| fs::create_dir(top).is_ok());
+        let tree = Tree::make();
         let names = command_names(400);
         let mut numbers = Numbers::new(5);
         let (mut orders, mut in_pods, mut pods) = (String::new(), 0, Vec::new());
@@ -61,7 +60,7 @@ impl Node {
             let name = &names[group % names.len()];
             // Those in no pod come first, while the nursery is still in its own cgroup.
             let procs = match &tree {
-                Some((top, _)) if group >= processes / GROUP / 10 => {
+                Some(Tree { top, .. }) if group >= processes / GROUP / 10 => {
                     in_pods += GROUP;
                     pods.push(uid(&mut numbers));
                     container(top, &pods[pods.len() - 1], &mut numbers)?.display().to_string()
@@ -82,23 +81,42 @@ impl Node {
 
     /// The `cgroup.procs` of a new container in a pod with this uid.
     pub fn container(&self, pod: &str) -> Outcome<PathBuf> {
-        let (top, _) = self.tree.as_ref().ok_or("no cgroup can be made here")?;
-        container(top, pod, &mut Numbers::new(9))
+        let tree = self.tree.as_ref().ok_or("no cgroup can be made here")?;
+        container(&tree.top, pod, &mut Numbers::new(9))
     }
 
     /// The root of the pods' cgroups, if there is one.
     pub fn cgroup_root(&self) -> Option<String> {
-        let (top, mount) = self.tree.as_ref()?;
+        let Tree { top, mount } = self.tree.as_ref()?;
         Some(format!("/{}/kubepods.slice", top.strip_prefix(mount).ok()?.display()))
     }
 
     /// Ends the processes and removes the cgroups.
     pub fn end(self) -> Outcome<()> {
         self.nursery.finish()?;
-        if let Some((top, _)) = &self.tree {
-            remove(top)?;
-        }
-        Ok(())
+        self.tree.map_or(Ok(()), |tree| remove(&tree.top))
+    }
+}
+
+/// Cgroups of our own, removed at the end.
+struct Tree {
+    top: PathBuf,
+    mount: PathBuf,
+}
+
+impl Tree {
+    /// None if no cgroup can be made.
+    fn make() -> Option<Self> {
+        let mount = mount()?;
+        let top = mount.join(format!("gthulhu-bench-{}", std::process::id()));
+        fs::create_dir(&top).ok().map(|()| Tree { top, mount })
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        // After an error that has been told; and they may be gone by now.
+        let _ = remove(&self.top);
     }
 }
 
