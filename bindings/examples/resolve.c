@@ -1,6 +1,6 @@
 /*
  * Intents in, PIDs out: `resolve INTENTS.json [PROC]` prints each task of this machine (or of the proc file system PROC)
- * that one of the intents gives a strategy, and from then on what changes. With PROC it looks once.
+ * that one of the intents gives a strategy, and all of them again whenever that changes. With PROC it looks once.
  */
 #include <gthulhu.h>
 #include <stdio.h>
@@ -49,6 +49,7 @@ int main(int argc, char **argv) {
     struct gthulhu_engine *engine;
     struct gthulhu_table *table;
     uint64_t shown;
+    uint32_t code = GTHULHU_OK;
     size_t length = 0;
     char *intents;
     if (argc < 2) {
@@ -71,15 +72,18 @@ int main(int argc, char **argv) {
     free(intents);
     table = gthulhu_engine_table(engine, &error);
     shown = gthulhu_table_generation(table);
-    while (argc < 3 && gthulhu_engine_refresh(engine, &error) == GTHULHU_OK) {
+    while (table && argc < 3 && (code = gthulhu_engine_refresh(engine, &error)) == GTHULHU_OK) {
         if (gthulhu_table_generation(table) != shown) {
             shown = gthulhu_table_generation(table);
             printf("-- generation %llu\n", (unsigned long long)shown);
-            print_rows(engine, &error);
+            if ((code = print_rows(engine, &error)) != GTHULHU_OK)
+                break;
         }
         sleep(1);
     }
+    if (!table || code != GTHULHU_OK)
+        fprintf(stderr, "%s: %s\n", argv[0], error.text);
     gthulhu_table_free(table);
     gthulhu_engine_free(engine);
-    return 0;
+    return table && code == GTHULHU_OK ? 0 : 1;
 }
