@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
 
 use std::fs;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -25,17 +25,20 @@ fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where the library is installed for these tests, once.
-static PREFIX: LazyLock<TempDir> = LazyLock::new(|| {
-    let prefix = TempDir::new().unwrap();
+/// Where the library is installed for these tests, once; the next run takes its place.
+static PREFIX: LazyLock<PathBuf> = LazyLock::new(|| {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("libgthulhu-{profile}"));
+    if let Err(error) = fs::remove_dir_all(&prefix) {
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{}: {error}", prefix.display());
+    }
     let mut install = Command::new(package().join("../tools/install.sh"));
-    run(install.arg("library").env("PREFIX", prefix.path()).env("PROFILE", profile).env_remove("DESTDIR"));
+    run(install.arg("library").env("PREFIX", &prefix).env("PROFILE", profile).env_remove("DESTDIR"));
     prefix
 });
 
 fn prefix() -> &'static Path {
-    PREFIX.path()
+    &PREFIX
 }
 
 /// Runs a command that has to succeed.
