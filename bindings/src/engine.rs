@@ -61,7 +61,8 @@ pub unsafe extern "C" fn gthulhu_engine_new(
             }
             let walk = ProcWalk::new(options).map_err(|error| system(&error))?;
             let pid_max = if pid_max == 0 { PID_MAX_LIMIT } else { pid_max };
-            let engine = Engine::new(Box::new(walk), EngineOptions { pid_max });
+            let engine = Engine::try_new(Box::new(walk), EngineOptions { pid_max });
+            let engine = engine.map_err(|error| Failure::of(GTHULHU_SYSTEM, &error))?;
             ENGINES.give(Arc::new(Mutex::new(engine)))
         })
     }

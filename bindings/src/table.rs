@@ -1,11 +1,11 @@
 //! The table of strategies: of an engine in this process, of a file that was handed over, or of a decision maker.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use gthulhu_lib::strategy::Entry;
-use gthulhu_lib::strategy::table::{OpenError, StrategyTable};
+use gthulhu_lib::strategy::table::{OpenError, Parts, StrategyTable};
 
 use crate::boundary::{array, guarded, guarded_handle, numbers, put, text};
 use crate::connect::connect;
@@ -122,19 +122,8 @@ pub unsafe extern "C" fn gthulhu_table_view(table: *const gthulhu_table, view: *
             if view.is_null() {
                 return Err(GTHULHU_NULL.into());
             }
-            let base: *const c_void = table.as_ptr().cast();
-            // The words of the header say where the parts are, and were looked at when the table was opened.
-            let word = |byte: usize| *base.byte_add(byte).cast::<u64>();
-            let at = |byte: usize| base.byte_add(usize::try_from(word(byte)).unwrap_or(0));
-            put(
-                view,
-                gthulhu_view {
-                    generation: base.byte_add(128).cast(),
-                    presence: at(40).cast(),
-                    banks: at(56).cast(),
-                    pid_max: table.pid_max().into(),
-                },
-            );
+            let Parts { generation, presence, banks } = table.parts();
+            put(view, gthulhu_view { generation, presence, banks, pid_max: table.pid_max().into() });
             Ok(())
         })
     }
@@ -154,4 +143,71 @@ fn open(file: std::os::fd::OwnedFd) -> Result<*mut gthulhu_table, Failure> {
         Failure::of(code, &error)
     });
     TABLES.give(Arc::new(opened?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::mem::MaybeUninit;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::FileExt;
+    use std::ptr::null_mut;
+
+    use gthulhu_lib::strategy::Resolved;
+    use gthulhu_lib::strategy::table::TableWriter;
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+    use super::*;
+
+    fn view_of(table: *const gthulhu_table) -> gthulhu_view {
+        let mut view = MaybeUninit::uninit();
+        // SAFETY: the handle was given out, and the view is written before it is read.
+        unsafe {
+            assert_eq!(gthulhu_table_view(table, view.as_mut_ptr()), 0);
+            view.assume_init()
+        }
+    }
+
+    #[test]
+    fn a_maker_who_changes_the_header_later_leads_nobody_astray() {
+        let mut writer = TableWriter::new(512);
+        writer.set(7, Some(Entry::pack(Resolved::clamped(3, 0), 100)));
+        let file = writer.table().file().expect("Linux has such files").try_clone_to_owned();
+        let file = File::from(file.expect("a descriptor can be duplicated"));
+        let size = file.metadata().expect("it is open").len();
+        let mut bytes = vec![0; usize::try_from(size).expect("it is in memory")];
+        file.read_exact_at(&mut bytes, 0).expect("it can be read");
+
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let made = memfd_create("hostile", flags).expect("Linux has such files");
+        ftruncate(&made, size).expect("it is not sealed yet");
+        let both = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping of the file's size.
+        let base = unsafe { mmap(null_mut(), bytes.len(), both, MapFlags::SHARED, &made, 0) };
+        let base = base.expect("it can be mapped").cast::<u64>();
+        // SAFETY: there are as many bytes.
+        unsafe { base.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::FUTURE_WRITE | SealFlags::SEAL;
+        fcntl_add_seals(&made, seals).expect("it can be sealed");
+
+        // SAFETY: the descriptor is open, and NULL is allowed.
+        let table = unsafe { gthulhu_table_open(made.as_raw_fd(), null_mut()) };
+        let before = view_of(table);
+        for (word, value) in [(3, 1 << 30), (5, 1 << 40), (7, u64::MAX), (8, 1 << 40)] {
+            // SAFETY: the header is in the first page of the mapping.
+            unsafe { base.add(word).write_volatile(value) };
+        }
+        let after = view_of(table);
+        assert_eq!(
+            (after.generation, after.presence, after.banks, after.pid_max),
+            (before.generation, before.presence, before.banks, 512)
+        );
+        // SAFETY: the table is not freed before it was looked into, nor the mapping before the table.
+        unsafe {
+            assert_ne!(gthulhu_table_lookup(table, 7), 0);
+            assert_eq!(gthulhu_table_free(table), 0);
+            munmap(base.cast(), bytes.len()).expect("it was mapped");
+        }
+    }
 }

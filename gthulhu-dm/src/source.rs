@@ -34,7 +34,11 @@ pub(crate) fn engine(node: &config::Node) -> Result<Engine, Exit> {
     tracing::info!(source = source.name(), proc_root = %node.proc_root.display(), "how processes are found");
     let pid_max = fs::read_to_string("/proc/sys/kernel/pid_max").ok();
     let pid_max = pid_max.and_then(|text| text.trim().parse().ok()).unwrap_or(PID_MAX_LIMIT);
-    Ok(Engine::new(source, EngineOptions { pid_max }))
+    let engine = Engine::new(source, EngineOptions { pid_max });
+    if let Some(error) = engine.table().why_private() {
+        tracing::warn!(%error, "the table of strategies has no file, so no reader can be given it");
+    }
+    Ok(engine)
 }
 
 type Find = fn(WalkOptions) -> Result<Box<dyn ProcessSource>, Unavailable>;

@@ -3,6 +3,7 @@
 mod preview;
 mod verdict;
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -83,8 +84,21 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine without intents, which has not looked at any process yet.
+    /// An engine without intents, which has not looked at any process yet. Its table is made by [`TableWriter::new`].
     pub fn new(source: Box<dyn ProcessSource>, options: EngineOptions) -> Self {
+        Self::with(source, TableWriter::new(options.pid_max))
+    }
+
+    /// As [`new`](Self::new), for a process that is somebody else's.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for the table.
+    pub fn try_new(source: Box<dyn ProcessSource>, options: EngineOptions) -> io::Result<Self> {
+        Ok(Self::with(source, TableWriter::try_new(options.pid_max)?))
+    }
+
+    fn with(source: Box<dyn ProcessSource>, writer: TableWriter) -> Self {
         let intents = IntentSet::default();
         Self {
             source,
@@ -94,7 +108,7 @@ impl Engine {
             index: PodIndex::default(),
             muted: Muted::new(),
             rows: Vec::new(),
-            writer: TableWriter::new(options.pid_max),
+            writer,
             diffed: Vec::new(),
             counters: Counters::default(),
         }

@@ -62,6 +62,7 @@ mod open;
 mod protocol;
 mod writer;
 
+use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -71,6 +72,7 @@ use self::memory::{Memory, Places};
 use self::protocol::Machine;
 use super::Entry;
 
+pub use memory::Parts;
 pub use open::OpenError;
 pub use writer::TableWriter;
 
@@ -103,16 +105,20 @@ impl StrategyTable {
         Ok(Self { memory: Memory::open(file)? })
     }
 
-    /// The file to hand to other processes, which can only read it. `None` where the system has no such files: the table is
-    /// then good for this process alone.
+    /// The file to hand to other processes, which can only read it. `None` where the system gives no such file: the table
+    /// is then good for this process alone.
     pub fn file(&self) -> Option<BorrowedFd<'_>> {
-        self.memory.file()
+        self.memory.file().ok()
     }
 
-    /// The first byte of the mapping, for readers that find their way by its documented header: those written in C.
-    /// It is mapped as long as this value lives.
-    pub fn as_ptr(&self) -> *const u8 {
-        self.memory.base()
+    /// Why there is no [`file`](Self::file), if there is none.
+    pub fn why_private(&self) -> Option<io::Error> {
+        self.memory.file().err().map(io::Error::from)
+    }
+
+    /// Where its parts are in memory, for readers that are written in C. They are mapped as long as this value lives.
+    pub fn parts(&self) -> Parts {
+        self.memory.parts()
     }
 
     /// A reader for many lookups: it has at hand what each needs, and may be copied.
@@ -147,7 +153,7 @@ impl StrategyTable {
 
     /// The number of the generation that readers see now. It moves only when an entry changes.
     pub fn generation(&self) -> u64 {
-        self.memory.places().generation.load(Ordering::Acquire)
+        protocol::noted::<Machine>(self.memory.places().generation)
     }
 
     /// Pids from here on never have an entry.

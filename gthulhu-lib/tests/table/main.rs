@@ -4,6 +4,7 @@
 
 mod hostile;
 mod other_process;
+mod scarce;
 mod stress;
 
 use gthulhu_lib::strategy::{Entry, Resolved};

@@ -3,7 +3,6 @@
 //! This is the only place in the crate where the compiler has to believe us. It gives out nothing but atomic words and
 //! bytes at places that it has checked, so that whatever others write there, reading it is defined.
 
-use std::alloc::{self, handle_alloc_error};
 use std::ffi::c_void;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -29,7 +28,8 @@ fn seals() -> SealFlags {
 pub(super) struct Memory {
     base: NonNull<u8>,
     layout: Layout,
-    file: Option<OwnedFd>,
+    /// For others, or why they cannot have it.
+    file: Result<OwnedFd, Errno>,
     // What follows from these two, at hand for each lookup.
     presence: NonNull<AtomicU8>,
     banks: NonNull<AtomicU64>,
@@ -43,12 +43,12 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     /// Memory for a new table: a sealed file if the system gives one, which [`Memory::file`] tells.
-    pub(super) fn new(layout: Layout) -> Self {
-        let memory = Self::sealed(layout).unwrap_or_else(|_| Self::private(layout));
+    pub(super) fn new(layout: Layout) -> Result<Self, Errno> {
+        let memory = Self::sealed(layout).or_else(|why| Self::private(layout, why))?;
         for (at, value) in layout.header().into_iter().enumerate() {
             memory.header_word(at).store(value, Ordering::Relaxed);
         }
-        memory
+        Ok(memory)
     }
 
     fn sealed(layout: Layout) -> Result<Self, Errno> {
@@ -60,24 +60,16 @@ impl Memory {
         ftruncate(&file, layout.size() as u64)?;
         // Our own mapping, being older than the seals, is the only one that can be written to.
         let memory = Self::map(layout, file, ProtFlags::READ | ProtFlags::WRITE)?;
-        if let Some(file) = memory.file() {
-            fcntl_add_seals(file, seals())?;
-        }
+        fcntl_add_seals(memory.file()?, seals())?;
         Ok(memory)
     }
 
-    fn private(layout: Layout) -> Self {
+    fn private(layout: Layout, why: Errno) -> Result<Self, Errno> {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: a new mapping at an address that the kernel chooses touches no memory that is in use.
-        let base = unsafe { mmap_anonymous(null_mut(), layout.size(), protection, flags) };
-        let Some(base) = base.ok().and_then(|base| NonNull::new(base.cast())) else {
-            // As it is everywhere when there is no memory.
-            handle_alloc_error(
-                alloc::Layout::array::<u64>(layout.size() / 8).unwrap_or(alloc::Layout::new::<u64>()),
-            )
-        };
-        Self::at(base, layout, None)
+        let base = unsafe { mmap_anonymous(null_mut(), layout.size(), protection, flags) }?;
+        Ok(Self::at(NonNull::new(base.cast()).ok_or(Errno::NOMEM)?, layout, Err(why)))
     }
 
     /// Maps a table that somebody made, for reading. Nothing of it is believed: it has to be sealed, so that it cannot
@@ -108,10 +100,10 @@ impl Memory {
         let base: *mut c_void =
             unsafe { mmap(null_mut(), layout.size(), protection, MapFlags::SHARED, &file, 0) }?;
         let base = NonNull::new(base.cast()).ok_or(Errno::NOMEM)?;
-        Ok(Self::at(base, layout, Some(file)))
+        Ok(Self::at(base, layout, Ok(file)))
     }
 
-    fn at(base: NonNull<u8>, layout: Layout, file: Option<OwnedFd>) -> Self {
+    fn at(base: NonNull<u8>, layout: Layout, file: Result<OwnedFd, Errno>) -> Self {
         // SAFETY: the mapping has the layout's size, and both begin within it.
         let [presence, banks] = unsafe { [base.add(PRESENCE_AT), base.add(layout.banks_at())] };
         let (presence, banks) = (presence.cast(), banks.cast());
@@ -124,13 +116,18 @@ impl Memory {
     }
 
     /// The file, if others can have it.
-    pub(super) fn file(&self) -> Option<BorrowedFd<'_>> {
-        self.file.as_ref().map(AsFd::as_fd)
+    pub(super) fn file(&self) -> Result<BorrowedFd<'_>, Errno> {
+        self.file.as_ref().map(AsFd::as_fd).map_err(|why| *why)
     }
 
-    /// The first byte, for readers that find their way by the header.
-    pub(super) fn base(&self) -> *const u8 {
-        self.base.as_ptr()
+    /// The addresses of the places.
+    pub(super) fn parts(&self) -> Parts {
+        // Not by the header in the memory, which its maker may be able to change.
+        Parts {
+            generation: self.places().generation.as_ptr(),
+            presence: self.presence.as_ptr().cast(),
+            banks: self.banks.as_ptr().cast(),
+        }
     }
 
     fn header_word(&self, at: usize) -> &AtomicU64 {
@@ -149,6 +146,17 @@ impl Memory {
             unsafe { slice::from_raw_parts(self.presence.as_ptr(), self.bank_words >> PRESENCE_SHIFT) };
         Places { generation, presence, banks: self.banks, bank_words: self.bank_words }
     }
+}
+
+/// Where the parts of a table are. What is there is to be read by atomic operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// The generation that is published.
+    pub generation: *const u64,
+    /// The presence map: a byte for each 512 pids below [`pid_max`](super::StrategyTable::pid_max).
+    pub presence: *const u8,
+    /// The banks, each of as many words as there are pids.
+    pub banks: *const u64,
 }
 
 /// The parts of a table, at hand for many lookups.

@@ -1,5 +1,7 @@
 //! The one writer of a table: brings a bank up to date, publishes it, and knows what each bank holds.
 
+use std::alloc::{self, handle_alloc_error};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -37,10 +39,23 @@ struct Bank {
 }
 
 impl TableWriter {
-    /// Makes an empty table for pids below `pid_max` (held to what the kernel allows, rounded up to a multiple of 512).
+    /// Makes an empty table for pids below `pid_max` (held to what the kernel allows, rounded up to a multiple of 512). A
+    /// system that has no room for it ends this process, as for any memory; see [`try_new`](Self::try_new).
     pub fn new(pid_max: u32) -> Self {
-        let table = Arc::new(StrategyTable { memory: Memory::new(Layout::new(pid_max)) });
-        Self { table, current: Vec::new(), pids: None, banks: Default::default(), published: None }
+        Self::try_new(pid_max).unwrap_or_else(|_| {
+            let size = Layout::new(pid_max).size();
+            handle_alloc_error(alloc::Layout::array::<u8>(size).unwrap_or(alloc::Layout::new::<u8>()))
+        })
+    }
+
+    /// As [`new`](Self::new), for a process that is somebody else's.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for the table.
+    pub fn try_new(pid_max: u32) -> io::Result<Self> {
+        let table = Arc::new(StrategyTable { memory: Memory::new(Layout::new(pid_max))? });
+        Ok(Self { table, current: Vec::new(), pids: None, banks: Default::default(), published: None })
     }
 
     /// The table, for readers.
