@@ -100,12 +100,12 @@ async fn make(args: &SecretsArgs, source: &Source) -> Result<Vec<String>, Exit> 
     };
     let secrets = Secrets::connect(source).await.map_err(|error| refused(&error))?;
     let mut made = Vec::new();
-    let all = match secrets.read(&namespace, FIRST_START).await.map_err(|error| refused(&error))? {
-        Some(all) => all,
-        None => {
-            no_half_is_left(&secrets, &namespace, &args.dm_namespace).await?;
-            first_start(&secrets, &namespace, args, &mut made).await?
-        }
+    let kept = secrets.read(&namespace, FIRST_START).await.map_err(|error| refused(&error))?;
+    let all = if let Some(all) = kept {
+        all
+    } else {
+        no_half_is_left(&secrets, &namespace, &args.dm_namespace).await?;
+        first_start(&secrets, &namespace, args, &mut made).await?
     };
     for (reader, name, keys) in PARTS {
         let namespace = match reader {
