@@ -1,4 +1,4 @@
-//! Compiles the kernel side and makes its skeleton, by which the user side loads it.
+//! Compiles the kernel side, each object with a skeleton by which the user side loads it.
 //!
 //! Needs a clang with the BPF target: `BPF_CLANG` names one, else the usual names are tried, newest of the tried and
 //! tested first.
@@ -9,7 +9,8 @@ use std::process::{Command, ExitCode};
 
 use libbpf_cargo::SkeletonBuilder;
 
-const SOURCE: &str = "src/bpf/main.bpf.c";
+/// The scheduler, and what watches processes without one.
+const OBJECTS: [&str; 2] = ["main", "monitor"];
 const NAMES: [&str; 5] = ["clang-19", "clang-20", "clang-21", "clang-22", "clang"];
 
 fn main() -> ExitCode {
@@ -31,15 +32,18 @@ fn main() -> ExitCode {
 fn build() -> Result<(), String> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let clang = clang()?;
-    SkeletonBuilder::new()
-        .source(SOURCE)
-        .obj(out.join("main.bpf.o"))
-        .clang(&clang)
-        .clang_args(["-Isrc/bpf", "-mcpu=v3", "-nostdinc", "-Wall", "-Werror"])
-        .build_and_generate(out.join("main.skel.rs"))
-        .map_err(|error| {
-            format!("{SOURCE} does not compile with {clang}: {error:#}").replace('\n', "\ncargo:error=")
-        })
+    OBJECTS.into_iter().try_for_each(|object| {
+        let source = format!("src/bpf/{object}.bpf.c");
+        SkeletonBuilder::new()
+            .source(&source)
+            .obj(out.join(format!("{object}.bpf.o")))
+            .clang(&clang)
+            .clang_args(["-Isrc/bpf", "-mcpu=v3", "-nostdinc", "-Wall", "-Werror"])
+            .build_and_generate(out.join(format!("{object}.skel.rs")))
+            .map_err(|error| {
+                format!("{source} does not compile with {clang}: {error:#}").replace('\n', "\ncargo:error=")
+            })
+    })
 }
 
 /// A clang that knows the BPF target.

@@ -1,4 +1,4 @@
-//! The kernel side as it was compiled: the skeleton that `build.rs` makes of `bpf/main.bpf.c`.
+//! The kernel side as it was compiled: the skeletons that `build.rs` makes of `bpf/main.bpf.c` and `bpf/monitor.bpf.c`.
 #![expect(
     clippy::pedantic,
     clippy::unwrap_used,
@@ -11,3 +11,8 @@
 )]
 
 include!(concat!(env!("OUT_DIR"), "/main.skel.rs"));
+
+/// What watches processes.
+pub mod monitor {
+    include!(concat!(env!("OUT_DIR"), "/monitor.skel.rs"));
+}

@@ -14,7 +14,8 @@
 //!
 //! Where to look: the life of the process is [`run`]; what it may ask of the kernel is [`machine`], which [`kernel`]
 //! answers with [`scheduler`] and [`maps`]; when it attaches again is [`supervise`]; what this machine must have is
-//! [`preflight`]; what a person asks is [`control`], [`status`], [`stats`] and [`explain`].
+//! [`preflight`]; what a person asks is [`control`], [`status`], [`stats`] and [`explain`]. Without any scheduler, [`watch`] is
+//! what the kernel tells of processes.
 
 pub mod ask;
 mod bpf;
@@ -38,3 +39,4 @@ pub mod stats;
 pub mod status;
 pub mod supervise;
 pub mod targets;
+pub mod watch;

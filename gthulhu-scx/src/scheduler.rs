@@ -9,7 +9,7 @@
 
 mod exit;
 mod features;
-mod log;
+pub(crate) mod log;
 mod maps;
 mod reader;
 
@@ -28,6 +28,7 @@ pub use exit::{Exit, ExitKind};
 pub use features::Features;
 pub use maps::Maps;
 pub use reader::EventReader;
+pub(crate) use reader::epoll_of;
 
 /// What the kernel side is told before it is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +136,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn failed(step: &'static str, error: &libbpf_rs::Error) -> LoadError {
+pub(crate) fn failed(step: &'static str, error: &libbpf_rs::Error) -> LoadError {
     match error.kind() {
         ErrorKind::PermissionDenied => LoadError::NoPermission { step },
         _ => LoadError::Other { step, reason: format!("{error:#}") },

@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::actors::Actor;
 use crate::pods::{Pods, until};
-use crate::sources::engines;
+use crate::sources::{TOLD, engines};
 use crate::table::{A, B};
 use crate::{intents, leaders};
 
@@ -130,7 +130,7 @@ fn what_the_kernel_tells_is_known_without_asking() {
     // A directory that comes later would have the lists read.
     let (elsewhere, nested) = (pods.container(B), container.nested("late"));
     let mut engines = engines(&pods, test);
-    let Some(engine) = engines.iter_mut().find(|engine| engine.source_name() == "proc-connector") else {
+    let Some(engine) = engines.iter_mut().find(|engine| engine.source_name() == TOLD) else {
         return;
     };
     engine.apply(intents(&[(A, "^(nginx|master)$")])).expect("it can be looked");

@@ -6,6 +6,7 @@ mod actors;
 mod attacks;
 mod elsewhere;
 mod equivalence;
+mod govern;
 mod namespace;
 mod pods;
 mod quiet;
@@ -16,33 +17,16 @@ mod table;
 
 use gthulhu_lib::engine::{Engine, EngineOptions};
 use gthulhu_lib::explain::Outcome;
-use gthulhu_lib::intent::Limits;
-use gthulhu_lib::intent::set::IntentSet;
 use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
-use gthulhu_lib::wire::IntentBody;
 
 use actors::Actor;
+use govern::{intents, leaders};
 use pods::{Pods, until};
 use table::{A, B};
 
 fn engine(pods: &Pods) -> Engine {
     let options = WalkOptions { cgroup_root: Some(pods.root().to_owned()), ..WalkOptions::default() };
     Engine::new(Box::new(ProcWalk::new(options).expect("a good root")), EngineOptions::default())
-}
-
-fn intents(of: &[(&str, &str)]) -> IntentSet {
-    let bodies = of.iter().map(|&(pod, regex)| IntentBody {
-        pod_id: pod.to_owned(),
-        command_regex: regex.to_owned(),
-        priority: 3,
-        execution_time: 20_000_000,
-        ..IntentBody::default()
-    });
-    IntentSet::check(bodies.collect(), &Limits::default()).expect("good intents")
-}
-
-fn leaders(engine: &Engine) -> Vec<u32> {
-    engine.rows().iter().filter(|row| row.is_leader()).map(|row| row.tid).collect()
 }
 
 /// Refreshes until the engine governs exactly these processes.

@@ -1,5 +1,5 @@
-//! What a node costs on which nothing happens: with the process connector no file of `/proc` is opened, as `strace` sees
-//! it.
+//! What a node costs on which nothing happens: with the source that is told of everything no file of `/proc` is opened, as
+//! `strace` sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,13 +7,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use gthulhu_lib::engine::{Engine, EngineOptions};
-use gthulhu_lib::process::connector::ProcConnector;
-use gthulhu_lib::process::walk::WalkOptions;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::actors::{Actor, Idle};
 use crate::intents;
 use crate::pods::{Pods, skipped};
+use crate::sources::{LOOKS, told};
 use crate::table::{A, B};
 
 /// How long is watched, in milliseconds, unless `GTHULHU_QUIET` says otherwise.
@@ -61,6 +60,7 @@ fn an_unchanged_node_opens_no_file_of_proc() {
     let watched = trace.split_once(BEGUN).and_then(|(_, rest)| rest.split_once(ENDED)).expect("both marks").0;
     // Where the first mark's line ends is of no interest.
     let of_proc: Vec<&str> = watched.lines().skip(1).filter(|line| line.contains("/proc")).collect();
+    assert!(LOOKS || of_proc.is_empty(), "opened: {of_proc:#?}");
     // Other programs of this machine may start: those are looked at, since they might be in a pod.
     let unchanged = |pid: &u32| before.get(pid).is_some_and(|name| after.get(pid) == Some(name));
     let mut others = BTreeSet::new();
@@ -88,13 +88,12 @@ fn pid_of(line: &str) -> Option<u32> {
 fn follows_when_told() {
     let Some(root) = std::env::var_os("GTHULHU_TEST_FOLLOW") else { return };
     println!();
-    let cgroup_root = Some(root.into_string().expect("the root is text"));
-    let source = match ProcConnector::new(WalkOptions { cgroup_root, ..WalkOptions::default() }) {
+    let source = match told(root.into_string().expect("the root is text")) {
         Ok(source) => source,
         Err(why) => return println!("unavailable: {why}"),
     };
     let watched = std::env::var("GTHULHU_QUIET").map_or(WATCHED, |text| text.parse().expect("a number"));
-    let mut engine = Engine::new(Box::new(source), EngineOptions::default());
+    let mut engine = Engine::new(source, EngineOptions::default());
     engine.apply(intents(&[(A, "")])).expect("it can be looked");
     // The lists are read once more, for comparison.
     engine.refresh().expect("it can be looked");

@@ -8,6 +8,18 @@ use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
 
 use crate::pods::{Pods, skipped};
 
+/// The name of the source that is told of everything.
+pub(crate) const TOLD: &str = "proc-connector";
+
+/// Whether that source looks at programs that others start, which might be in a pod.
+pub(crate) const LOOKS: bool = true;
+
+/// That source, for pods below this root, or why it does not work here.
+pub(crate) fn told(cgroup_root: String) -> Result<Box<dyn ProcessSource>, Unavailable> {
+    let options = WalkOptions { cgroup_root: Some(cgroup_root), ..WalkOptions::default() };
+    ProcConnector::new(options).map(|source| Box::new(source) as _)
+}
+
 pub(crate) fn options(pods: &Pods) -> WalkOptions {
     WalkOptions { cgroup_root: Some(pods.root().to_owned()), ..WalkOptions::default() }
 }
@@ -22,6 +34,6 @@ pub(crate) fn engines(pods: &Pods, test: &str) -> Vec<Engine> {
         Err(why) => skipped(&format!("{test} with {name}"), &why.to_string()),
     };
     add("cgroup-procs", CgroupProcs::new(options(pods)).map(|source| Box::new(source) as _));
-    add("proc-connector", ProcConnector::new(options(pods)).map(|source| Box::new(source) as _));
+    add(TOLD, told(pods.root().to_owned()));
     engines
 }

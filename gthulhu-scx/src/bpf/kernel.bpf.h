@@ -39,6 +39,7 @@ enum {
 	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 };
 
+#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 #define MAX_RT_PRIO 100
 #define CLOCK_MONOTONIC 1
@@ -64,12 +65,18 @@ struct cpumask {
 typedef struct cpumask cpumask_t;
 
 struct kernfs_node {
+	const char *name;
 	__u64 id;
+};
+
+struct cgroup_root {
+	int hierarchy_id;
 };
 
 struct cgroup {
 	int level;
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
 	struct cgroup *ancestors[];
 };
 
@@ -92,6 +99,14 @@ struct sched_ext_entity {
 	__u64 dsq_vtime;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live; /* threads that have not begun to end */
+};
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
@@ -101,7 +116,9 @@ struct task_struct {
 	unsigned short migration_disabled;
 	const cpumask_t *cpus_ptr;
 	__u64 start_boottime;
+	struct task_struct *real_parent;
 	struct task_struct *group_leader;
+	struct signal_struct *signal;
 	struct css_set *cgroups;
 	struct task_group *sched_task_group;
 	struct sched_ext_entity scx;
@@ -113,6 +130,17 @@ struct rq {
 };
 
 struct linux_binprm;
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
 
 enum scx_exit_kind {
 	SCX_EXIT_NONE = 0,

@@ -31,10 +31,10 @@ fn hear(level: PrintLevel, text: String) {
 }
 
 /// What was heard since this was made.
-pub(super) struct Heard(());
+pub(crate) struct Heard(());
 
 /// Listens from now on.
-pub(super) fn listen() -> Heard {
+pub(crate) fn listen() -> Heard {
     heard().clear();
     libbpf_rs::set_print(Some((PrintLevel::Debug, hear)));
     Heard(())
@@ -43,7 +43,7 @@ pub(super) fn listen() -> Heard {
 impl Heard {
     /// The verifier's refusal, if there was one.
     #[expect(clippy::unused_self, reason = "asking makes sense only after listening")]
-    pub(super) fn rejection(&self) -> Option<LoadError> {
+    pub(crate) fn rejection(&self) -> Option<LoadError> {
         rejection(&heard())
     }
 }

@@ -54,7 +54,7 @@ impl EventReader {
 
 /// A descriptor of our own for what the ring waits with.
 #[expect(unsafe_code, reason = "the library gives a bare number")]
-fn epoll_of(ring: &RingBuffer<'_>) -> io::Result<OwnedFd> {
+pub(crate) fn epoll_of(ring: &RingBuffer<'_>) -> io::Result<OwnedFd> {
     // SAFETY: the ring holds this descriptor open as long as it lives, and it lives until the end of this call.
     let borrowed = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
     borrowed.try_clone_to_owned()
