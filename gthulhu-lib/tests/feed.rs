@@ -5,9 +5,12 @@
 use std::fs;
 use std::path::Path;
 
+use gthulhu_lib::pod_index::PodIndex;
+use gthulhu_lib::process::{Change, Comm, LeftOut, Process, ProcessId, Snapshot, Thread};
+use gthulhu_lib::wire::feed::processes::News;
 use gthulhu_lib::wire::feed::{
-    Bye, Counters, Event, Events, Explain, Explanation, Frame, Hello, IntentsPart, MutedTask, Role,
-    SchedulerState, Table, TaskInKernel, Waits,
+    Bye, Counters, Event, Events, Explain, Explanation, FRAME_MAX, Frame, Hello, IntentsPart, MutedTask,
+    Processes, Role, SchedulerState, Table, TaskInKernel, Waits,
 };
 use gthulhu_lib::wire::{IntentBody, SchedulerMetrics};
 
@@ -67,11 +70,89 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("intents_none", Frame::Intents(IntentsPart { part: 1, parts: 1, ..IntentsPart::default() })),
         ("counters", Frame::Counters(Box::new(counters))),
         ("events", Frame::Events(Events { lost: 4, events: vec![event, event_of_nothing] })),
+        (
+            "processes",
+            Frame::Processes(Processes { anew: true, more: true, refused: 1, unreadable: 2, news: news() }),
+        ),
+        ("processes_none", Frame::Processes(Processes::default())),
         ("explain", Frame::Explain(Explain { id: 1, pid: 42 })),
         ("explanation", Frame::Explanation(explanation)),
         ("explanation_unmet", Frame::Explanation(unmet)),
         ("table", Frame::Table(Table { layout: 1, pid_max: 4_194_304 })),
     ]
+}
+
+/// One change of each kind.
+fn changes() -> Vec<Change> {
+    let id = ProcessId { pid: 42, start: 98_765 };
+    let thread = Thread { tid: 43, start: 98_766 };
+    let process = |comm: &[u8], container_id: Option<&str>, threads| Process {
+        id,
+        parent: 1,
+        comm: Comm::new(comm),
+        pod_uid: "u1".into(),
+        container_id: container_id.map(Into::into),
+        threads,
+    };
+    vec![
+        Change::Appeared(process(b"nginx", Some("c1"), vec![thread])),
+        Change::Appeared(process(b"\xffz", None, Vec::new())),
+        Change::Renamed(id, Comm::new(b"worker")),
+        Change::ThreadAppeared(id, thread),
+        Change::ThreadGone(id, thread),
+        Change::Gone(id),
+    ]
+}
+
+fn news() -> Vec<News> {
+    changes().iter().map(News::from).collect()
+}
+
+#[test]
+fn a_change_arrives_as_it_was_told_and_one_of_a_newer_monitor_is_no_change() {
+    let text = serde_json::to_string(&news()).expect("news can be written");
+    let read: Vec<News> = serde_json::from_str(&text).expect("and read");
+    assert_eq!(read.into_iter().filter_map(News::change).collect::<Vec<_>>(), changes());
+    let newer: News = serde_json::from_str(r#"{"kind":"frozen","pid":1}"#).expect("no error");
+    assert_eq!(newer.change(), None);
+    for wrong in ["{}", r#"{"kind":"gone"}"#, r#"{"kind":"gone","pid":-1,"startTime":1}"#] {
+        assert!(serde_json::from_str::<News>(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn however_many_there_are_each_part_fits_into_a_frame_and_all_arrive() {
+    let process = |pid: u32, threads: u32| Process {
+        id: ProcessId { pid, start: u64::MAX },
+        parent: u32::MAX,
+        comm: Comm::new(&[0xff; 15]),
+        pod_uid: "20da609e-6973-4463-a1e3-1b0b4f33cb1e".into(),
+        container_id: Some("c".repeat(64).into()),
+        threads: (1..=threads).map(|tid| Thread { tid: u32::MAX - threads + tid, start: u64::MAX }).collect(),
+    };
+    let mut processes: Vec<Process> = (1..5000).map(|pid| process(pid, 3)).collect();
+    processes.push(process(6000, 4000));
+    let snapshot = Snapshot { processes, left_out: LeftOut { refused: 4, unreadable: 5 } };
+    let parts = Processes::all(&snapshot).into_parts();
+    let last = parts.len() - 1;
+    assert!(last > 1);
+    let mut index = PodIndex::default();
+    for (number, part) in parts.into_iter().enumerate() {
+        assert_eq!((part.anew, part.more), (number == 0, number < last));
+        assert_eq!((part.refused, part.unreadable), if number == 0 { (4, 5) } else { (0, 0) });
+        let text = serde_json::to_string(&Frame::Processes(part)).expect("a part can be written");
+        assert!(text.len() < FRAME_MAX / 2, "{} bytes", text.len());
+        let Frame::Processes(part) = serde_json::from_str(&text).expect("and read") else { panic!() };
+        part.news.into_iter().filter_map(News::change).for_each(|change| {
+            index.apply(change);
+        });
+    }
+    let mut expected = PodIndex::default();
+    expected.replace(snapshot.processes);
+    assert!(index == expected);
+
+    let changes = Processes::changes(&vec![Change::Gone(ProcessId { pid: 1, start: 1 }); 5000]).into_parts();
+    assert!(changes.len() > 1 && changes.iter().all(|part| !part.anew && !part.more));
 }
 
 #[test]

@@ -23,6 +23,7 @@ use crate::config::HonourLimits;
   gthulhu-scx run                                      run with the intents of the decision maker
   gthulhu-scx status                                   how the running one stands
   gthulhu-scx explain 4242                             why process 4242 has its strategy, or none
+  gthulhu-scx monitor --once                           the processes of all pods, without scheduling
 
 Files:
   scx_config.toml        the settings; in ./config, /etc/gthulhu or /app/config; may be missing
@@ -36,12 +37,12 @@ Environment:
   SCX_CONFIG_DIR_PATH  the directory searched first; beats -d
 
 Exit codes:
-  0   done; of run: stopped as asked, by SIGTERM or SIGINT
+  0   done; of run and monitor: stopped as asked, by SIGTERM or SIGINT
   64  the command line is wrong
   65  the file of intents is wrong; the message names line and field
   66  the configuration file or the file of intents is missing or cannot be read
   69  no running scheduler answers
-  70  the kernel refused the scheduler's programs, or a fault inside the program
+  70  the kernel refused the programs, or a fault inside this one
   71  the system refused something it normally grants
   73  the control socket cannot be made
   74  reading or writing failed
@@ -98,6 +99,12 @@ pub enum Command {
         #[command(flatten)]
         whom: Whom,
     },
+    /// Tell what becomes of the processes of pods; schedules nothing, and needs no sched_ext
+    ///
+    /// One JSON object a line: first each process of a pod (kind `appeared`), then whatever happens, as the kernel tells it:
+    /// `appeared`, `renamed`, `thread-appeared`, `thread-gone`, `gone`. After a line `anew`, which is also the first, all are
+    /// told again: more happened than could be told. It needs CAP_BPF and CAP_PERFMON, which it gives up at once.
+    Monitor(MonitorArgs),
     /// What every program of the project has.
     #[command(flatten)]
     Common(Verb),
@@ -115,6 +122,17 @@ pub struct RunArgs {
     /// What to do where CPU limits (cpu.max) cannot be enforced; beats [scheduler].honour_limits
     #[arg(long, value_name = "HOW")]
     pub honour_limits: Option<HonourLimits>,
+    /// Which configuration file
+    #[command(flatten)]
+    pub file: FileArgs,
+}
+
+/// What `monitor` is told.
+#[derive(Debug, Args)]
+pub struct MonitorArgs {
+    /// Tell who is there, and end
+    #[arg(long)]
+    pub once: bool,
     /// Which configuration file
     #[command(flatten)]
     pub file: FileArgs,

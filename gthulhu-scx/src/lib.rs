@@ -15,7 +15,7 @@
 //! Where to look: the life of the process is [`run`]; what it may ask of the kernel is [`machine`], which [`kernel`]
 //! answers with [`scheduler`] and [`maps`]; when it attaches again is [`supervise`]; what this machine must have is
 //! [`preflight`]; what a person asks is [`control`], [`status`], [`stats`] and [`explain`]. Without any scheduler, [`watch`] is
-//! what the kernel tells of processes.
+//! what the kernel tells of processes, and [`monitor`] tells it on.
 
 pub mod ask;
 mod bpf;
@@ -31,6 +31,7 @@ pub mod intents_file;
 pub mod kernel;
 pub mod machine;
 pub mod maps;
+pub mod monitor;
 pub mod preflight;
 pub mod privileges;
 pub mod run;

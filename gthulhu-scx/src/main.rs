@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Explain { pid, json, whom } => {
             exit::run(PROGRAM, || ask::explain(&whom, pid, json, &mut out))
         }
+        Command::Monitor(args) => exit::run(PROGRAM, || gthulhu_scx::monitor::run(&args, &mut out)),
         Command::Common(verb) => {
             drop(out);
             cli::run::<Config, Cli>(&verb)

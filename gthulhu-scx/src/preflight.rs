@@ -104,6 +104,12 @@ pub fn run(host: &Host) -> Result<(), Lacking> {
     CONDITIONS.into_iter().try_for_each(|condition| condition.look(host).map(drop))
 }
 
+/// As [`run`], for whoever only watches processes: that needs no class of schedulers and disturbs none.
+pub fn to_watch(host: &Host) -> Result<(), Lacking> {
+    let needed = [Condition::Cgroups, Condition::Lockdown, Condition::Capabilities];
+    needed.into_iter().try_for_each(|condition| condition.look(host).map(drop))
+}
+
 /// The other scheduler that is attached, if one is.
 pub fn other_scheduler(host: &Host) -> Option<String> {
     free(host).err()

@@ -120,7 +120,12 @@ async fn hear(incoming: &mut Incoming, seat: &Seat, asked: &Asked) -> Gone {
             Ok(Frame::Bye(Bye { reason })) => return Gone::Bye(reason),
             // Nothing that a scheduler says, or nothing that we know.
             Ok(
-                Frame::Hello(_) | Frame::Intents(_) | Frame::Explain(_) | Frame::Table(_) | Frame::Unknown,
+                Frame::Hello(_)
+                | Frame::Intents(_)
+                | Frame::Explain(_)
+                | Frame::Table(_)
+                | Frame::Processes(_)
+                | Frame::Unknown,
             ) => {}
             Err(gone) => return gone,
         }

@@ -7,6 +7,7 @@
 //!        | -- intents, in one part or several: the whole set -> |   at once, and whenever it changes
 //!        | -- explain ----------------------------------------> |
 //!        | <---------------------- counters, events, explanation |
+//!        | <------------------------------------------ processes |   from a monitor: all of them, and then what changes
 //!        |                                                      |
 //!        | -- table, with the file of it ---------------------> |   to a reader, and nothing else
 //!        | -- bye -------------------------------------- bye -- |   the last word of whoever ends it, if it can
@@ -27,6 +28,9 @@ use super::{IntentBody, SchedulerMetrics};
 
 pub mod codec;
 pub mod parts;
+pub mod processes;
+
+pub use processes::Processes;
 
 /// The protocol that this build speaks.
 pub const PROTOCOL: u32 = 1;
@@ -48,6 +52,8 @@ pub enum Frame {
     Counters(Box<Counters>),
     /// Up: what happened to processes.
     Events(Events),
+    /// Up, from a monitor: the processes of pods, and what becomes of them.
+    Processes(Processes),
     /// Down: a question about one task.
     Explain(Explain),
     /// Up: the answer.

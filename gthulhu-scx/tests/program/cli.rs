@@ -18,7 +18,7 @@ pub(crate) fn run(words: &[&str], dir: &Path) -> (Option<i32>, String, String) {
 #[test]
 fn every_verb_explains_itself() {
     let dir = tempfile::tempdir().unwrap();
-    for verb in ["", "run", "check", "status", "stats", "explain"] {
+    for verb in ["", "run", "check", "status", "stats", "explain", "monitor"] {
         let words: Vec<&str> = verb.split_terminator(' ').chain(["--help"]).collect();
         let (code, help, _) = run(&words, dir.path());
         assert_eq!(code, Some(0), "{verb}");

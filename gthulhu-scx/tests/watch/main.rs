@@ -11,6 +11,7 @@ mod elsewhere;
 mod equivalence;
 #[path = "../../../gthulhu-lib/tests/real_processes/govern.rs"]
 mod govern;
+mod monitor;
 mod own;
 #[path = "../../../gthulhu-lib/tests/real_processes/pods.rs"]
 #[expect(dead_code, reason = "the library's other tests use the rest")]
