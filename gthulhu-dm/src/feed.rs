@@ -24,7 +24,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{metrics::Metrics, state::State};
+use crate::{metrics::Metrics, state::State, told::Told};
 
 mod asks;
 mod hub;
@@ -64,18 +64,17 @@ impl Feed {
         Feed(None)
     }
 
-    /// Listens at `path`, if there is one, until `shutdown`; sends each peer what comes by `held`, and readers `table`. A socket that cannot
-    /// be made is tried again every few seconds, and readiness says so. Must be called inside a runtime.
+    /// Listens at `path`, if there is one, until `shutdown`, and gives peers what is offered. A socket that cannot be made is
+    /// tried again every few seconds, and readiness says so. Must be called inside a runtime.
     pub fn start(
         path: Option<&Path>,
-        held: watch::Receiver<State>,
-        table: Arc<StrategyTable>,
+        offered: Offered,
         metrics: Metrics,
         shutdown: Shutdown,
     ) -> (Feed, Running) {
         let Some(path) = path else { return (Feed::off(), Running(None)) };
         let hub = Arc::new(Hub::new(path.to_owned(), metrics));
-        let listening = listen(path.to_owned(), Arc::clone(&hub), Offered { held, table }, shutdown);
+        let listening = listen(path.to_owned(), Arc::clone(&hub), offered, shutdown);
         (Feed(Some(hub)), Running(Some(tokio::spawn(listening))))
     }
 
@@ -110,9 +109,13 @@ impl Running {
 
 /// What peers are given.
 #[derive(Debug, Clone)]
-struct Offered {
-    held: watch::Receiver<State>,
-    table: Arc<StrategyTable>,
+pub struct Offered {
+    /// Sent to each scheduler and monitor, now and whenever it changes.
+    pub held: watch::Receiver<State>,
+    /// For readers.
+    pub table: Arc<StrategyTable>,
+    /// Where schedulers and monitors tell of processes.
+    pub told: Told,
 }
 
 /// Listens until the shutdown, whatever happens to the socket.

@@ -5,11 +5,13 @@
 //!   scheduler -- GET scheduling/strategies ---------> api -->   |  owns the Engine of gthulhu-lib
 //!   Prometheus -- GET /metrics ---------------------> api       |  looks at /proc
 //!   gthulhu-scx <- intents, counters -> (unix socket) feed <----+
+//!   gthulhu-scx monitor - processes --> (unix socket) feed ---> told
 //! ```
 //!
 //! [`serve`] is the life of the process, [`Daemon`] what it is made of, in order. The rest, by question: which push may replace the set held
 //! ([`fence`]), what survives a restart ([`state`]), who may call ([`auth`]), what can be set ([`config`]), what the
-//! routes are ([`api`]), where it listens (`listen`), who owns the intents at run time ([`node`]), what the node's scheduler is told and tells ([`feed`]).
+//! routes are ([`api`]), where it listens (`listen`), who owns the intents at run time ([`node`]), what the node's scheduler is told and tells ([`feed`]), what a monitor tells of
+//! processes ([`told`]).
 
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
@@ -35,16 +37,18 @@ pub mod metrics;
 pub mod node;
 mod source;
 pub mod state;
+pub mod told;
 
 use api::App;
 use auth::Tokens;
 use config::Config;
-use feed::{Feed, Running as Feeding};
+use feed::{Feed, Offered, Running as Feeding};
 use identity::Identity;
 use listen::Listening;
 use metrics::Metrics;
 use node::Node;
 use state::{Found, State, StateError, StateFile};
+use told::Told;
 
 /// Serves until SIGTERM or SIGINT; an error is the reason why it could not start or had to stop.
 pub async fn serve(files: &FileArgs) -> Result<(), Exit> {
@@ -75,7 +79,8 @@ impl Daemon {
             .map_err(|error| Exit::from_error(exit::SOFTWARE, &error))?;
 
         let (file, state) = open_state(&config.state.dir)?;
-        let engine = source::engine(&config.node)?;
+        let told = Told::new().map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
+        let engine = source::engine(&config.node, config.feed.path().map(|_| &told))?;
         let options = node::Options {
             poll: config.node.poll.get(),
             fresh: config.node.fresh.get(),
@@ -87,8 +92,8 @@ impl Daemon {
         let table = |routes| Router::new(routes).map_err(|error| Exit::from_error(exit::SOFTWARE, &error));
         let (router, probes) = (table(api::routes())?, table(api::probe_routes())?);
         let listening = Listening::open(config, &metrics)?;
-        let (feed, feeding) =
-            Feed::start(config.feed.path(), node.held(), node.table(), metrics.clone(), shutdown.clone());
+        let offered = Offered { held: node.held(), table: node.table(), told };
+        let (feed, feeding) = Feed::start(config.feed.path(), offered, metrics.clone(), shutdown.clone());
         let app = Arc::new(App {
             node,
             feed,

@@ -14,6 +14,7 @@ use gthulhu_lib::{
 };
 
 use crate::config::{self, ProcessesBy};
+use crate::told::{Fed, Told};
 
 /// The largest number of processes that a kernel can be told to allow.
 const PID_MAX_LIMIT: u32 = 1 << 22;
@@ -28,10 +29,15 @@ pub(crate) fn walk(node: &config::Node) -> Result<ProcWalk, SourceError> {
     ProcWalk::new(options(node))
 }
 
-/// An engine that looks where the configuration says, in the best way that works here or in the one that is asked for.
-pub(crate) fn engine(node: &config::Node) -> Result<Engine, Exit> {
-    let source = choose(node)?;
+/// An engine that looks where the configuration says, in the best way that works here or in the one that is asked for. If
+/// none is asked for, what a monitor tells is better, while one is there.
+pub(crate) fn engine(node: &config::Node, told: Option<&Told>) -> Result<Engine, Exit> {
+    let mut source = choose(node)?;
     tracing::info!(source = source.name(), proc_root = %node.proc_root.display(), "how processes are found");
+    if let Some(told) = told.filter(|_| node.source == ProcessesBy::Auto) {
+        let fed = Fed::new(told.clone(), source).map_err(|error| Exit::from_error(exit::OS_ERROR, &error))?;
+        source = Box::new(fed);
+    }
     let pid_max = fs::read_to_string("/proc/sys/kernel/pid_max").ok();
     let pid_max = pid_max.and_then(|text| text.trim().parse().ok()).unwrap_or(PID_MAX_LIMIT);
     let engine = Engine::new(source, EngineOptions { pid_max });

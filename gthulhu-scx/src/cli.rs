@@ -24,6 +24,7 @@ use crate::config::HonourLimits;
   gthulhu-scx status                                   how the running one stands
   gthulhu-scx explain 4242                             why process 4242 has its strategy, or none
   gthulhu-scx monitor --once                           the processes of all pods, without scheduling
+  gthulhu-scx monitor --feed /run/gthulhu/feed.sock    tell the decision maker of them
 
 Files:
   scx_config.toml        the settings; in ./config, /etc/gthulhu or /app/config; may be missing
@@ -131,8 +132,12 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 pub struct MonitorArgs {
     /// Tell who is there, and end
-    #[arg(long)]
+    #[arg(long, conflicts_with = "feed")]
     pub once: bool,
+    /// Tell the decision maker at this socket, whenever it is there, and print nothing: then it finds processes by what it is
+    /// told
+    #[arg(long, value_name = "SOCKET")]
+    pub feed: Option<PathBuf>,
     /// Which configuration file
     #[command(flatten)]
     pub file: FileArgs,

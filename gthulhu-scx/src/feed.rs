@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use gthulhu_lib::wire::IntentBody;
-use gthulhu_lib::wire::feed::{Counters, Events, Explanation, MutedTask, Role};
+use gthulhu_lib::wire::feed::{Counters, Events, Explanation, MutedTask, Processes, Role};
 
 mod backoff;
 mod client;
@@ -25,7 +25,7 @@ pub mod report;
 use client::Client;
 use outbox::Outbox;
 
-/// What comes down. Always in this order: `Up`, any number of the others, `Down`.
+/// What comes from the connection. Always in this order: `Up`, any number of the others, `Down`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedInput {
     /// The decision maker is there and speaks our language. A set follows.
@@ -49,6 +49,8 @@ pub enum FeedInput {
         /// Tasks that no strategy may reach until another generation or set comes.
         muted: Vec<MutedTask>,
     },
+    /// The last of the [`Report::Processes`] that were handed over has been sent.
+    Told,
     /// To be answered by an [`Explanation`] with the same `id` and `pid`.
     Explain {
         /// Repeated in the answer.
@@ -66,6 +68,9 @@ pub enum Report {
     Counters(Box<Counters>),
     /// What happened. Kept, as far as there is room, while the decision maker is away.
     Events(Events),
+    /// What a monitor tells of processes. Whoever sends them waits for [`FeedInput::Told`] before the next, and tells all
+    /// anew after each `Up`: those that were not sent when the decision maker went away are dropped.
+    Processes(Vec<Processes>),
     /// The answer to a question; dropped when the one who asked has gone away.
     Explanation(Explanation),
 }

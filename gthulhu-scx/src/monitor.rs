@@ -22,6 +22,8 @@ use crate::privileges;
 use crate::scheduler::LoadError;
 use crate::watch::{BpfEvents, Unavailable, WatchOptions};
 
+mod upward;
+
 /// Tells until SIGTERM or SIGINT, or once.
 pub fn run(args: &MonitorArgs, out: &mut impl Write) -> Result<(), Exit> {
     let ready = settings::for_serving::<Config>(&args.file, settings::environment)?;
@@ -34,8 +36,11 @@ pub fn run(args: &MonitorArgs, out: &mut impl Write) -> Result<(), Exit> {
         return ended(print(out, &Processes { news, ..Processes::default() }));
     }
     let (address, inbox) = inbox().map_err(|error| refused(&error))?;
-    stop_by_signals(address).map_err(|error| refused(&error))?;
-    follow(&mut source, &inbox, |told| print(out, told))
+    stop_by_signals(address.clone()).map_err(|error| refused(&error))?;
+    match args.feed.clone() {
+        Some(socket) => upward::tell(&mut source, &inbox, address, socket),
+        None => follow(&mut source, &inbox, |told| print(out, told)),
+    }
 }
 
 /// From now on SIGTERM and SIGINT are a letter that says to stop. A second one ends the process at once.

@@ -158,7 +158,8 @@ impl Default for State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProcessesBy {
-    /// The first of the following that works here.
+    /// What a monitor (`gthulhu-scx monitor`) tells while one is at the feed; else the first of the following that works
+    /// here.
     #[default]
     Auto,
     /// The kernel tells of forks, programs and ends.

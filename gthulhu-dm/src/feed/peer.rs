@@ -18,7 +18,7 @@ use super::{
     stream::{Gone, Incoming, Outgoing},
     tables,
 };
-use crate::state::State;
+use crate::{state::State, told::Teller};
 
 /// Serves a connection until either side ends it.
 pub(super) async fn serve(stream: UnixStream, hub: Arc<Hub>, offered: Offered, shutdown: Shutdown) {
@@ -41,12 +41,12 @@ pub(super) async fn serve(stream: UnixStream, hub: Arc<Hub>, offered: Offered, s
             return outgoing.bye(gone.to_string()).await;
         }
     };
-    let asked = Asked::default();
+    let (asked, teller) = (Asked::default(), offered.told.teller());
     let gone = tokio::select! {
         biased;
         // First, since the node's thread ends with the daemon: whoever looks late sees both.
         () = shutdown.requested() => return outgoing.bye(STOPPING).await,
-        gone = hear(&mut incoming, &seat, &asked) => gone,
+        gone = hear(&mut incoming, &seat, &asked, &teller) => gone,
         gone = tell(&mut outgoing, offered.held, asks, &asked) => gone,
     };
     // Nothing is said to one who has gone; a frame that is half sent to another makes the last word useless, not harmful.
@@ -111,21 +111,17 @@ fn admit(greeting: Frame, uid: u32, hub: &Arc<Hub>) -> Result<Admitted, Gone> {
 }
 
 /// Takes what the peer says, until it goes.
-async fn hear(incoming: &mut Incoming, seat: &Seat, asked: &Asked) -> Gone {
+async fn hear(incoming: &mut Incoming, seat: &Seat, asked: &Asked, teller: &Teller) -> Gone {
     loop {
         match incoming.next().await {
             Ok(Frame::Counters(counters)) => seat.counters(*counters),
             Ok(Frame::Events(events)) => seat.events(&events),
+            Ok(Frame::Processes(processes)) => teller.tell(processes),
             Ok(Frame::Explanation(explanation)) => asked.answered(explanation),
             Ok(Frame::Bye(Bye { reason })) => return Gone::Bye(reason),
             // Nothing that a scheduler says, or nothing that we know.
             Ok(
-                Frame::Hello(_)
-                | Frame::Intents(_)
-                | Frame::Explain(_)
-                | Frame::Table(_)
-                | Frame::Processes(_)
-                | Frame::Unknown,
+                Frame::Hello(_) | Frame::Intents(_) | Frame::Explain(_) | Frame::Table(_) | Frame::Unknown,
             ) => {}
             Err(gone) => return gone,
         }

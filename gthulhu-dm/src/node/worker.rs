@@ -259,7 +259,8 @@ impl Worker {
     fn saw(&mut self, outcome: Result<Refreshed, SourceError>) -> Scanned {
         let outcome = outcome.map_err(Arc::new);
         self.seeing = outcome.is_ok();
-        let news = self.shown.status.scanned(outcome.as_ref().map(|_| ()).map_err(|error| chain(error)));
+        let seen = outcome.as_ref().map(|_| ()).map_err(|error| chain(error));
+        let news = self.shown.status.scanned(self.engine.source_name(), seen);
         match &outcome {
             Ok(_) if news => tracing::info!("processes can be looked up again"),
             Ok(_) => {}

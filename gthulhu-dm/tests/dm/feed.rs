@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use gthulhu_http::testkit::TestClient;
+use gthulhu_lib::process::{Change, Comm, Process, ProcessId, Thread};
 use gthulhu_lib::wire::{
     SchedulerMetrics,
     feed::{
-        Bye, Counters, Event, Events, Explanation, Frame, Hello, IntentsPart, MutedTask, PROTOCOL, Role,
-        SchedulerState, TaskInKernel,
+        Bye, Counters, Event, Events, Explanation, Frame, Hello, IntentsPart, MutedTask, PROTOCOL, Processes,
+        Role, SchedulerState, TaskInKernel,
     },
 };
 use serde_json::{Value, json};
@@ -274,6 +275,46 @@ async fn the_kernels_view_of_a_task_is_asked_for() {
     drop(peer);
     page_with(&rig, "gthulhu_dm_feed_peers{machine_id=\"node-1\"} 0").await;
     golden().check("explain", &rig.client().get("/api/v1/explain?pid=50").await);
+}
+
+/// The strategies of `client` once they are those of these pids. Others are waited for.
+async fn until_pids(client: &TestClient, expected: &[u64]) {
+    let until = async { while pids(client).await != expected {} };
+    tokio::time::timeout(Duration::from_secs(60), until)
+        .await
+        .unwrap_or_else(|_| panic!("never {expected:?}"));
+}
+
+#[tokio::test]
+async fn what_a_monitor_tells_of_processes_counts_while_it_is_there() {
+    let rig = Rig::feeding(ProcTree::busy());
+    let client = rig.client();
+    push(&client, &numbered(3, 7)).await;
+    until_pids(&client, &[42, 50, 60, 43, 44]).await;
+    let mut monitor = Peer::greet(&rig.socket(), Hello::new(Role::Monitor, "1")).await;
+    let nginx = |pid, threads: &[u32]| {
+        let thread = |&tid| Thread { tid, start: 9 };
+        Change::Appeared(Process {
+            id: ProcessId { pid, start: 9 },
+            parent: 1,
+            comm: Comm::new(b"nginx"),
+            pod_uid: WEB.into(),
+            container_id: None,
+            threads: threads.iter().map(thread).collect(),
+        })
+    };
+    let all = Processes { anew: true, ..Processes::changes(&[nginx(100, &[101]), nginx(200, &[])]) };
+    monitor.say(&Frame::Processes(all)).await;
+    until_pids(&client, &[100, 200, 101]).await;
+    let shown = rig.stranger().get("/readyz?verbose").await;
+    assert!(shown.text().contains("[+] processes: found by monitor\n"), "{}", shown.text());
+    let gone = Change::Gone(ProcessId { pid: 200, start: 9 });
+    monitor.say(&Frame::Processes(Processes::changes(&[gone, nginx(300, &[])]))).await;
+    until_pids(&client, &[100, 300, 101]).await;
+    drop(monitor);
+    until_pids(&client, &[42, 50, 60, 43, 44]).await;
+    let shown = rig.stranger().get("/readyz?verbose").await;
+    assert!(shown.text().contains("[+] processes: found by proc-walk\n"), "{}", shown.text());
 }
 
 #[tokio::test]

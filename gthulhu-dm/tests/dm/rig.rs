@@ -10,10 +10,11 @@ use gthulhu_dm::{
     api::{self, App},
     auth::{Claims, Tokens},
     config::Token,
-    feed::{Feed, Running},
+    feed::{Feed, Offered, Running},
     metrics::Metrics,
     node::{Node, Options},
     state::StateFile,
+    told::{Fed, Told},
 };
 use gthulhu_http::{
     keys::PrivateKey,
@@ -129,7 +130,9 @@ fn serve(
     settings: Settings,
 ) -> (TestServer, oneshot::Receiver<()>, Option<Feeding>) {
     let walk = WalkOptions { proc_root: proc_root.to_owned(), cgroup_root: None };
-    let engine = Engine::new(Box::new(ProcWalk::new(walk).unwrap()), EngineOptions::default());
+    let told = Told::new().unwrap();
+    let source = Fed::new(told.clone(), Box::new(ProcWalk::new(walk).unwrap())).unwrap();
+    let engine = Engine::new(Box::new(source), EngineOptions::default());
     let metrics = Metrics::new("node-1", true).unwrap();
     let (file, kept, _) = StateFile::open(state).unwrap();
     // No scan but those that are asked for, and one for each answer.
@@ -142,7 +145,8 @@ fn serve(
     let (feed, feeding) = if settings.feed {
         let (trigger, shutdown) = shutdown::pair();
         let path = state.join(SOCKET);
-        let (feed, running) = Feed::start(Some(&path), node.held(), node.table(), metrics.clone(), shutdown);
+        let offered = Offered { held: node.held(), table: node.table(), told };
+        let (feed, running) = Feed::start(Some(&path), offered, metrics.clone(), shutdown);
         (feed, Some(Feeding { trigger, running }))
     } else {
         (Feed::off(), None)

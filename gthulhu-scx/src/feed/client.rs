@@ -68,11 +68,13 @@ impl<D: FnMut(FeedInput) -> bool> Client<D> {
     fn session(&mut self) -> Result<(), End> {
         let mut link = Link::open(&self.path)?;
         link.send(&Frame::Hello(Hello::new(self.role, env!("CARGO_PKG_VERSION"))))?;
-        let mut assembly = Assembly::default();
+        let (mut assembly, mut told) = (Assembly::default(), false);
         loop {
             if self.up && !link.is_sending() {
-                let report = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(report) = report {
+                if std::mem::take(&mut told) {
+                    self.tell(FeedInput::Told)?;
+                }
+                if let Some(report) = self.next_report(&mut told) {
                     link.send(&report)?;
                     continue;
                 }
@@ -81,7 +83,8 @@ impl<D: FnMut(FeedInput) -> bool> Client<D> {
             if woken && self.was_stopped() {
                 // The last word is sent if the peer takes it at once, and not waited for.
                 if !link.is_sending() {
-                    let _ = link.send(&Frame::Bye(Bye { reason: "the scheduler stops".to_owned() }));
+                    let who = if self.role == Role::Monitor { "monitor" } else { "scheduler" };
+                    let _ = link.send(&Frame::Bye(Bye { reason: format!("the {who} stops") }));
                 }
                 return Err(End::Stopped);
             }
@@ -93,6 +96,14 @@ impl<D: FnMut(FeedInput) -> bool> Client<D> {
                 }
             }
         }
+    }
+
+    /// What is to be sent next, and whether no processes wait after it.
+    fn next_report(&self, told: &mut bool) -> Option<Frame> {
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = outbox.take()?;
+        *told = matches!(report, Frame::Processes(_)) && !outbox.has_processes();
+        Some(report)
     }
 
     /// Waits until the connection can be used or there is something to say: whether there is something to read, and

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use gthulhu_lib::wire::feed::{Counters, Event, Events, Explanation, Frame};
+use gthulhu_lib::wire::feed::{Counters, Event, Events, Explanation, Frame, Processes};
 
 use super::Report;
 
@@ -24,6 +24,8 @@ pub(super) struct Outbox {
     events: VecDeque<Event>,
     lost: u64,
     answers: VecDeque<Explanation>,
+    /// Bounded by whoever sends them.
+    processes: VecDeque<Processes>,
 }
 
 impl Outbox {
@@ -40,6 +42,7 @@ impl Outbox {
                 self.events.drain(..excess);
                 self.lost = self.lost.saturating_add(excess as u64);
             }
+            Report::Processes(processes) => self.processes.extend(processes),
             Report::Explanation(answer) => {
                 self.answers.push_back(answer);
                 let excess = self.answers.len().saturating_sub(ANSWERS);
@@ -57,6 +60,9 @@ impl Outbox {
             self.untold = false;
             return Some(Frame::Counters(counters.clone()));
         }
+        if let Some(processes) = self.processes.pop_front() {
+            return Some(Frame::Processes(processes));
+        }
         if self.events.is_empty() && self.lost == 0 {
             return None;
         }
@@ -65,9 +71,15 @@ impl Outbox {
         Some(Frame::Events(Events { lost: std::mem::take(&mut self.lost), events }))
     }
 
-    /// Another decision maker is there: it has asked nothing yet and knows no counters.
+    /// Whether processes wait.
+    pub(super) fn has_processes(&self) -> bool {
+        !self.processes.is_empty()
+    }
+
+    /// Another decision maker is there: it has asked nothing yet and knows no counters and no processes.
     pub(super) fn start_anew(&mut self) {
         self.answers.clear();
+        self.processes.clear();
         self.untold = self.counters.is_some();
     }
 }
@@ -89,6 +101,19 @@ mod tests {
 
     fn answer(id: u64) -> Explanation {
         Explanation { id, ..Explanation::default() }
+    }
+
+    #[test]
+    fn processes_are_told_part_by_part_in_order() {
+        let part = |refused| Processes { refused, ..Processes::default() };
+        let mut outbox = Outbox::default();
+        outbox.put(events(0..1));
+        outbox.put(Report::Processes(vec![part(1), part(2)]));
+        assert_eq!(outbox.take(), Some(Frame::Processes(part(1))));
+        assert!(outbox.has_processes());
+        assert_eq!(outbox.take(), Some(Frame::Processes(part(2))));
+        assert!(!outbox.has_processes());
+        assert!(matches!(outbox.take(), Some(Frame::Events(_))));
     }
 
     #[test]
@@ -142,6 +167,7 @@ mod tests {
         outbox.put(counters(SchedulerState::Attached).into());
         assert!(outbox.take().is_some());
         outbox.put(answer(1).into());
+        outbox.put(Report::Processes(vec![Processes::default(); 2]));
         outbox.start_anew();
         let last = counters(SchedulerState::Attached);
         assert_eq!(outbox.take(), Some(Frame::Counters(Box::new(last))));

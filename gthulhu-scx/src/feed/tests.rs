@@ -116,6 +116,26 @@ fn a_set_arrives_only_when_all_its_parts_have() {
 }
 
 #[test]
+fn who_tells_of_processes_hears_when_they_are_on_their_way() {
+    let rig = Rig::new();
+    let listener = rig.listen();
+    let parts = |count| Report::Processes(vec![Processes::default(); count]);
+    rig.handle.send(parts(9));
+    let mut peer = Peer::greet(&listener);
+    assert_eq!(rig.input(), up());
+    rig.handle.send(parts(2));
+    for _ in 0..2 {
+        assert_eq!(peer.hear(), Frame::Processes(Processes::default()));
+    }
+    assert_eq!(rig.input(), FeedInput::Told, "once for all parts; what was sent before is dropped");
+    rig.handle.send(counters(1).into());
+    rig.handle.send(parts(1));
+    assert!(matches!(peer.hear(), Frame::Counters(_)));
+    assert_eq!(peer.hear(), Frame::Processes(Processes::default()));
+    assert_eq!(rig.input(), FeedInput::Told);
+}
+
+#[test]
 fn reports_go_up_and_the_last_counters_are_told_again_to_one_who_comes_back() {
     let rig = Rig::new();
     rig.handle.send(counters(1).into());

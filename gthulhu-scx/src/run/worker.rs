@@ -201,6 +201,8 @@ impl<M: Machine> Worker<M> {
                 }
             }
             FeedInput::Explain { id, pid } => self.explain_upward(id, pid),
+            // It tells of no processes.
+            FeedInput::Told => {}
         }
     }
 

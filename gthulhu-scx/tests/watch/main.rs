@@ -6,9 +6,13 @@
 
 #[path = "../../../gthulhu-lib/tests/real_processes/actors.rs"]
 mod actors;
+#[path = "../feed/dm.rs"]
+#[expect(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
+mod dm;
 mod elsewhere;
 #[path = "../../../gthulhu-lib/tests/real_processes/equivalence.rs"]
 mod equivalence;
+mod feed;
 #[path = "../../../gthulhu-lib/tests/real_processes/govern.rs"]
 mod govern;
 mod monitor;
@@ -25,4 +29,9 @@ mod sources;
 #[expect(dead_code, reason = "only two names are taken from it")]
 mod table;
 
+use std::time::Duration;
+
 use govern::{intents, leaders};
+
+/// Far beyond what anything here takes; a test that waits longer hangs.
+const PATIENCE: Duration = Duration::from_secs(120);

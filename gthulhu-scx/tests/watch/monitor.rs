@@ -12,10 +12,10 @@ use crate::sources::source;
 use crate::table::{A, B};
 
 /// Everything that loading the programs takes, and nothing else.
-const NEEDED: &str = "-all,+bpf,+perfmon";
+pub(crate) const NEEDED: &str = "-all,+bpf,+perfmon";
 
 /// The program with this verb, for pods below this root, with these capabilities.
-fn monitor(pods: &Pods, capabilities: &str) -> Command {
+pub(crate) fn monitor(pods: &Pods, capabilities: &str) -> Command {
     let mut command = Command::new("setpriv");
     command
         .arg(format!("--bounding-set={capabilities}"))
@@ -27,7 +27,7 @@ fn monitor(pods: &Pods, capabilities: &str) -> Command {
 }
 
 /// Whether it can work here; else says so.
-fn works(pods: &Pods, test: &str) -> bool {
+pub(crate) fn works(pods: &Pods, test: &str) -> bool {
     let works = source(pods.root().to_owned()).map(drop);
     works.map_err(|why| skipped(test, &why.to_string())).is_ok()
 }
@@ -63,13 +63,13 @@ fn once_it_lists_the_processes_of_pods_and_ends() {
 }
 
 /// A running one; killed when the test is done with it.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("setpriv runs");
         let out = child.stdout.take().expect("standard output is a pipe");
         Self { child, lines: BufReader::new(out).lines() }
