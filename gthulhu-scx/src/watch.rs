@@ -5,7 +5,7 @@
 //! - Events are in the order in which things happened, and each names its process by number and start: the end of one
 //!   comes before the number is anybody else's.
 //! - Which pod a process is in says the id of its leader's cgroup, by a map of the tree that events keep up to date
-//!   ([`tree`]). Only cgroups of version 2 count.
+//!   (`tree`). Only cgroups of version 2 count.
 //! - When events are lost the caller is told to take a snapshot, and the tree is read again.
 //!
 //! One thing is not told: that a process whose parent ended has another parent. Its first one stays.
