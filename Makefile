@@ -10,7 +10,7 @@ test-long: ; @tools/need.sh test && tools/test-long.sh # what the tests do in sm
 fuzz:    ; @tools/need.sh test && tools/fuzz.sh $${FUZZ_SECONDS:-60} # every fuzz target for FUZZ_SECONDS (60)
 defects: ; @tools/need.sh test && tools/defects.sh # every planted defect must be caught by the test it names
 bench:   ; @tools/need.sh build && cargo build --release -q -p gthulhu-benches -p gthulhu-dm && target/release/ratio # every goal of speed against its rival, in turns; minutes
-bench-lib: ; @tools/need.sh bench-lib && cargo build --release -q -p gthulhu-benches && target/release/bench-lib # the goals of the library and of its C functions
+bench-lib: ; @tools/need.sh bench-lib && cargo build --release -q -p gthulhu-benches -p gthulhu-benches-bpf && target/release/bench-lib && target/release/bench-bpf # the goals of the library, of its C functions and of its sources of processes
 simulate: ; @tools/need.sh build && cargo build --release -q -p gthulhu-benches -p gthulhu-manager && target/release/simulate --nodes $(or $(NODES),1000) --pods $(or $(PODS),100000) # one manager against NODES (1000) decision makers and PODS (100000) pods
 vm:      ; @tools/need.sh vm && gthulhu-scx/vm/run.sh $(VM) . '$(subst ','\'',$(value CMD))' # CMD='...' as root in a VM whose kernel has sched_ext; VM='--kernel 7.3' and other options: gthulhu-scx/vm/run.sh
 bench-sched: ; @tools/need.sh bench-sched && gthulhu-scx/vm/bench.sh $(ROWS) # the scheduler against the kernel's own, in a VM whose clock counts instructions: up to an hour

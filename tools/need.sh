@@ -22,7 +22,7 @@ packages() {
             return
             ;;
     esac
-    if [ "$1" = bench-lib ]; then memory_judge && return; fi
+    if [ "$1" = bench-lib ]; then memory_judge && scheduler && return; fi
     machine
     [ "$1" = vm ] && return
     scheduler

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::io::Write;
 use std::process::ExitCode;
 
-use gthulhu_benches::goals::{Measure, run};
+use gthulhu_benches::goals::{Measure, finish, run};
 use gthulhu_benches::harness::Report;
 use gthulhu_benches::{capi, discover, forks, instructions, memo, table};
 
@@ -39,14 +39,5 @@ fn main() -> ExitCode {
     }
     let mut report = Report::new(std::io::stdout());
     let measured = run("bench-lib", &goals(), &wanted, &mut report);
-    let far = report.far();
-    if !far.is_empty() {
-        // With standard error gone there is nobody left to tell, but the exit code.
-        let _ = writeln!(std::io::stderr(), "bench-lib: worse than half the goal: {}", far.join(", "));
-    }
-    match measured {
-        Ok(()) if far.is_empty() => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::FAILURE,
-        Err(amiss) => amiss.into(),
-    }
+    finish("bench-lib", measured, &report)
 }

@@ -9,6 +9,7 @@ use std::io::Write;
 use gthulhu_lib::engine::{Engine, EngineOptions};
 use gthulhu_lib::intent::Limits;
 use gthulhu_lib::intent::set::IntentSet;
+use gthulhu_lib::process::ProcessSource;
 use gthulhu_lib::process::governed::CgroupProcs;
 use gthulhu_lib::process::walk::WalkOptions;
 use gthulhu_lib::wire::IntentBody;
@@ -17,7 +18,8 @@ use crate::Outcome;
 use crate::harness::{Goal, Report, cpu_of, in_turns};
 use crate::node::{Node, procfs_turn, with_procfs};
 
-const PROCESSES: usize = 10_000;
+/// How many there are on the node.
+pub const PROCESSES: usize = 10_000;
 
 /// Measures and reports.
 pub fn run(report: &mut Report<impl Write>) -> Outcome<()> {
@@ -25,18 +27,23 @@ pub fn run(report: &mut Report<impl Write>) -> Outcome<()> {
     if !node.has_pods() {
         return Err("no cgroup could be made: this needs root".into());
     }
-    for (name, share, goal) in [("discover-tenth", 10, 20.0), ("discover-all", 1, 2.5)] {
-        measure(report, &node, name, share, goal)?;
+    for goal in [("discover-tenth", 10, 20.0), ("discover-all", 1, 2.5)] {
+        let options = WalkOptions { cgroup_root: node.cgroup_root(), ..WalkOptions::default() };
+        measure(report, &node, Box::new(CgroupProcs::new(options)?), goal)?;
     }
     node.end()
 }
 
-/// With an intent for one pod of `share`.
-fn measure(report: &mut Report<impl Write>, node: &Node, name: &str, share: usize, goal: f64) -> Outcome<()> {
+/// Measures a source: by the goal's name, with an intent for one pod of so many, and how many times the rival it should be.
+pub fn measure(
+    report: &mut Report<impl Write>,
+    node: &Node,
+    source: Box<dyn ProcessSource>,
+    (name, share, goal): (&str, usize, f64),
+) -> Outcome<()> {
     let governed: Vec<&String> = node.pods.iter().step_by(share).collect();
     let intents = intents(governed.iter().copied())?;
-    let options = WalkOptions { cgroup_root: node.cgroup_root(), ..WalkOptions::default() };
-    let mut engine = Engine::new(Box::new(CgroupProcs::new(options)?), EngineOptions::default());
+    let mut engine = Engine::new(source, EngineOptions::default());
     let cold = cpu_of(|| engine.apply(intents.clone()).map(drop));
     let expected = node.in_pods / node.pods.len() * governed.len();
     // Who started them all is itself in the last pod.

@@ -44,6 +44,20 @@ pub fn run<W: Write>(
     outcome
 }
 
+/// How a program ends for which a goal that is worse than half of what it should be is an error.
+pub fn finish<W: Write>(program: &str, measured: Result<(), Amiss>, report: &Report<W>) -> ExitCode {
+    let far = report.far();
+    if !far.is_empty() {
+        // With standard error gone there is nobody left to tell, but the exit code.
+        let _ = writeln!(io::stderr(), "{program}: worse than half the goal: {}", far.join(", "));
+    }
+    match measured {
+        Ok(()) if far.is_empty() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(amiss) => amiss.into(),
+    }
+}
+
 impl From<Amiss> for ExitCode {
     fn from(amiss: Amiss) -> Self {
         match amiss {

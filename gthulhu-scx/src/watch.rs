@@ -6,7 +6,8 @@
 //!   comes before the number is anybody else's.
 //! - Which pod a process is in says the id of its leader's cgroup, by a map of the tree that events keep up to date
 //!   (`tree`). Only cgroups of version 2 count.
-//! - When events are lost the caller is told to take a snapshot, and the tree is read again.
+//! - A snapshot is of what is known; all tasks are listed only for the first one, and after events were lost, of which the
+//!   caller is told; then the tree is read again too.
 //!
 //! One thing is not told: that a process whose parent ended has another parent. Its first one stays.
 //!
@@ -126,11 +127,20 @@ impl BpfEvents {
 
     fn snapshot_of(&mut self, scope: Scope) -> Result<Snapshot, SourceError> {
         self.scope = scope;
-        let (known, is_whole) = self.look().map_err(|error| self.failed(error))?;
-        self.known = known;
-        self.is_whole = is_whole;
+        self.make_whole().map_err(|error| self.failed(error))?;
         self.pending.clear();
         Ok(self.known.snapshot(self.view()))
+    }
+
+    /// Everything is known afterwards, by events if none was lost since all were listed, else by a new listing.
+    fn make_whole(&mut self) -> io::Result<()> {
+        self.hear()?;
+        if !self.is_whole {
+            (self.known, self.is_whole) = self.look()?;
+        } else if self.known.is_lost_in(&self.tree) {
+            self.tree.read()?;
+        }
+        Ok(())
     }
 
     fn view(&self) -> View<'_> {
