@@ -21,6 +21,8 @@ failures() {
     printf '\n== %s, what failed\n' "$1"
     {
         awk '/^failures:$/ {on = 1} on {print} /^test result: / {on = 0}' "$logs/$1"
+        # The cases of the kernel have a runner of their own.
+        sed -n '/^test .* FAILED/,/^----$/p' "$logs/$1"
         grep -a -A 12 '^error' "$logs/$1"
     } | grep -a . || tail -n 40 "$logs/$1"
 }

@@ -1,7 +1,8 @@
 //! A copy of the scheduler's program whose kernel side the verifier must refuse.
 //!
-//! The kernel side is an object file inside the program. The first instruction of one of its functions becomes a read of a
-//! part of the stack that nobody has written, so nothing in the product has to know about this test.
+//! The kernel side is an object file inside the program, one of two: the other one only watches. The first instruction of one
+//! of its functions becomes a read of a part of the stack that nobody has written, so nothing in the product has to know about
+//! this test.
 
 use std::fs;
 
@@ -17,18 +18,18 @@ const SECTION: &str = "struct_ops/";
 /// The bytes of the program, broken.
 pub(crate) fn program() -> Vec<u8> {
     let mut bytes = fs::read(Scheduler::program()).expect("the program is staged");
-    let start = object(&bytes).expect("the kernel side is inside the program");
-    let at = function(&bytes[start..]).expect("it has a function for the kernel to call");
-    bytes[start + at..start + at + 8].copy_from_slice(&READ_BEYOND);
+    let at = objects(&bytes).find_map(|start| Some(start + function(&bytes[start..])?));
+    let at = at.expect("an object inside the program has a function for the kernel to call");
+    bytes[at..at + 8].copy_from_slice(&READ_BEYOND);
     bytes
 }
 
-/// Where the object begins.
-fn object(bytes: &[u8]) -> Option<usize> {
+/// Where objects begin.
+fn objects(bytes: &[u8]) -> impl Iterator<Item = usize> {
     let is_object = |at: &usize| {
         bytes[*at..].starts_with(b"\x7fELF\x02\x01\x01") && bytes.get(at + 18..at + 20) == Some(&EM_BPF)
     };
-    (0..bytes.len().saturating_sub(64)).find(is_object)
+    (0..bytes.len().saturating_sub(64)).filter(is_object)
 }
 
 /// Where the code of the first section of functions for the kernel begins.
