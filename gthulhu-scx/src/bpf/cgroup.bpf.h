@@ -5,15 +5,7 @@
 #ifndef GTH_CGROUP_H
 #define GTH_CGROUP_H
 
-static __always_inline __u64 parent_of(struct cgroup *cgrp)
-{
-	struct cgroup *parent, **ancestors = (void *)cgrp + bpf_core_field_offset(struct cgroup, ancestors);
-	int level = cgrp->level;
-
-	if (level <= 0 || bpf_probe_read_kernel(&parent, sizeof(parent), &ancestors[level - 1]) || !parent)
-		return 0;
-	return BPF_CORE_READ(parent, kn, id);
-}
+#include "parent.bpf.h"
 
 /* One too many is no error: it counts as part of the root. */
 SEC("struct_ops.s/gthulhu_cgroup_init")

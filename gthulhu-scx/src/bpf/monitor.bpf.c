@@ -12,6 +12,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 #include "monitor.h"
+#include "parent.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -143,16 +144,6 @@ int BPF_PROG(tell_ended, struct task_struct *p)
 		t->flags |= GTH_LAST;
 	bpf_ringbuf_submit(t, 0);
 	return 0;
-}
-
-static __always_inline __u64 parent_of(struct cgroup *cgrp)
-{
-	struct cgroup *parent, **ancestors = (void *)cgrp + bpf_core_field_offset(struct cgroup, ancestors);
-	int level = cgrp->level;
-
-	if (level <= 0 || bpf_probe_read_kernel(&parent, sizeof(parent), &ancestors[level - 1]) || !parent)
-		return 0;
-	return BPF_CORE_READ(parent, kn, id);
 }
 
 static __always_inline int tell_cgroup(enum gth_told_kind kind, struct cgroup *cgrp)
