@@ -26,6 +26,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use gthulhu_lib::process::cgroup::{OwnDepth, Roots};
+use gthulhu_lib::process::governed::{self, CgroupProcs};
+use gthulhu_lib::process::walk::WalkOptions;
 use gthulhu_lib::process::{Change, Changes, Governed, Located, ProcessSource, Snapshot, SourceError};
 
 use crate::cgroups::{Mount, MountError};
@@ -58,9 +60,9 @@ pub enum Unavailable {
     /// Paths in it would be others than on the host.
     #[error("{} shows a part of the host's cgroup tree, not all of it", .0.display())]
     PartOfTree(PathBuf),
-    /// Pods may have their processes in trees that are not looked at.
-    #[error("cgroups of version 1 are mounted, and no directory of pods is in the tree of version 2")]
-    Hybrid,
+    /// Pods may have their processes in trees of version 1, which are not looked at.
+    #[error(transparent)]
+    Hybrid(#[from] governed::Unavailable),
     /// The kernel would tell other numbers than everybody here knows.
     #[error("this is not the first PID namespace")]
     OtherPids,
@@ -109,8 +111,9 @@ impl BpfEvents {
             return Err(Unavailable::PartOfTree(path));
         }
         let mut tree = Tree::new(path, roots);
-        if hybrid && !tree.has_root() {
-            return Err(Unavailable::Hybrid);
+        if hybrid {
+            // The library's source that keeps to version 2 too judges whether that is enough here.
+            CgroupProcs::new(WalkOptions { cgroup_root: cgroup_root.clone(), ..WalkOptions::default() })?;
         }
         let programs = Programs::load()?;
         // After the programs: what is made from here on is told.

@@ -74,12 +74,6 @@ impl Tree {
         Ok(())
     }
 
-    /// Whether there is a directory for pods.
-    pub(super) fn has_root(&self) -> bool {
-        let is_root = |root: &String| self.mount.join(root.trim_start_matches('/')).is_dir();
-        self.roots.directories().any(|root| is_root(&root))
-    }
-
     /// A cgroup was made. In a parent that is not known it is not known either.
     pub(super) fn made(&mut self, id: u64, parent: u64, name: &[u8]) {
         if let Some(parent) = self.groups.get(&parent) {
@@ -134,7 +128,6 @@ mod tests {
         fs::write(dir.path().join("kubepods/cgroup.procs"), "").unwrap();
         let id = |path: &str| fs::metadata(dir.path().join(path)).unwrap().ino();
         let mut tree = Tree::new(dir.path().to_owned(), Roots::new(None, OwnDepth::default()).unwrap());
-        assert!(tree.has_root());
         tree.read().unwrap();
         assert_eq!(tree.place(id(&inside)), Some(&pod(A)));
         assert!(matches!(tree.place(id(&refused)), Some(Place::Refused(_))));
