@@ -2,14 +2,17 @@
 //!
 //! Replies are compact, escape `<`, `>`, `&`, U+2028 and U+2029 inside strings, and end with one newline: existing
 //! clients compare bytes. Requests are read into a tree first (`strict`), which is where duplicate keys, depth and
-//! trailing bytes are refused and where `null` members vanish, and only then into the caller's type (`typed`).
+//! trailing bytes are refused and where `null` members vanish, and only then into the caller's type (`typed`). Most bodies
+//! need neither: what is beyond doubt is read at once (`plain`).
 
+mod html;
+mod plain;
 mod strict;
 mod typed;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Serializer, Value};
 
 /// The deepest nesting of arrays and objects that a request body may have.
 pub const MAX_DEPTH: usize = 32;
@@ -19,24 +22,9 @@ pub const MAX_DEPTH: usize = 32;
 /// Members come in the order in which the type declares them; use a `BTreeMap` where keys must come out sorted.
 /// The type must be one that JSON can hold (map keys that are strings, no failing `Serialize`).
 pub fn to_body<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    let compact =
-        serde_json::to_vec(value).expect("reply types have string keys and cannot fail to serialise");
-    let mut body = Vec::with_capacity(compact.len() + compact.len() / 16 + 1);
-    let mut rest = compact.as_slice();
-    // In JSON text these characters occur inside strings only, so bytes can be replaced without parsing.
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        match (first, after) {
-            (b'<', _) => body.extend_from_slice(b"\\u003c"),
-            (b'>', _) => body.extend_from_slice(b"\\u003e"),
-            (b'&', _) => body.extend_from_slice(b"\\u0026"),
-            (0xE2, [0x80, last @ (0xA8 | 0xA9), after @ ..]) => {
-                body.extend_from_slice(if *last == 0xA8 { b"\\u2028" } else { b"\\u2029" });
-                rest = after;
-            }
-            (byte, _) => body.push(byte),
-        }
-    }
+    let mut body = Vec::with_capacity(128);
+    let mut writer = Serializer::with_formatter(&mut body, html::Escaping);
+    value.serialize(&mut writer).expect("reply types have string keys and cannot fail to serialise");
     body.push(b'\n');
     body
 }
@@ -46,10 +34,13 @@ pub fn to_body<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 /// Unknown members are ignored and `null` members are absent; a top-level `null` is an empty object.
 /// Everything that [`ParseError`] names is refused.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ParseError> {
-    parse_tree(body).and_then(from_tree)
+    match plain::read(body) {
+        Some(value) => Ok(value),
+        None => parse_tree(body).and_then(from_tree),
+    }
 }
 
-/// The first half of [`parse`], for whoever looks at a body before it is read into a type.
+/// The first half of the long way of [`parse`], for whoever looks at a body before it is read into a type.
 pub fn parse_tree(body: &[u8]) -> Result<Value, ParseError> {
     Ok(match strict::tree(body)? {
         Value::Null => Value::Object(serde_json::Map::new()),
@@ -211,6 +202,54 @@ mod tests {
             parse::<All>(br#"{"kinds":[],"maybe":[true,"x",1],"float":0,"rest":0}"#).is_err(),
             "one too many"
         );
+    }
+
+    /// Each row: a body, and whether it is read the short way. Either way it comes to what the long way says.
+    #[test]
+    fn the_short_way_gives_what_the_long_way_gives_or_nothing() {
+        let many = |keys: usize| {
+            let members: Vec<_> = (0..keys).map(|key| format!("\"k{key}\":\"v\"")).collect();
+            format!("{{\"labels\":{{{}}}}}", members.join(","))
+        };
+        let deep = |levels: usize| format!("{{\"nope\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        let nested = |levels: usize| format!("{}{}", "{\"list\":[".repeat(levels), "]}".repeat(levels));
+        let (kept, many) = ([many(32), deep(31), nested(16)], [many(33), deep(32), nested(17)]);
+        let mut rows: Vec<(&str, bool)> = vec![
+            (r#"{"name":"a","priority":-3,"big":18446744073709551615,"podID":"p","labels":{"k":"v"}}"#, true),
+            (r#" {"list" : [ {"name":"\u00e9\ud83d\ude00\n"} , {} ] , "nope":{"x":[1,"y",true]}} "#, true),
+            ("{}", true),
+            (r#"{"name":"a","name":"a"}"#, false),
+            (r#"{"nope":1,"nope":1}"#, false),
+            (r#"{"nope":{"x":1,"x":1}}"#, false),
+            (r#"{"labels":{"a":"1","a":"1"}}"#, false),
+            (r#"{"labels":{"a":"1","\u0061":"1"}}"#, false),
+            (r#"{"podId":"a","podID":"b"}"#, false),
+            (r#"{"name":null}"#, false),
+            (r#"{"nope":[null]}"#, false),
+            (r#"{"priority":3.0}"#, false),
+            (r#"{"priority":-0}"#, false),
+            (r#"{"priority":3.5}"#, false),
+            (r#"{"list":[["a",1]]}"#, false),
+            (r#"{"labels":["a"]}"#, false),
+            (r#"{"list":{}}"#, false),
+            (r#"{"big":18446744073709551616}"#, false),
+            (r#"{"name":"\ud800"}"#, false),
+            (r#"["a",1]"#, false),
+            ("null", false),
+            ("{} {}", false),
+            ("{", false),
+            ("", false),
+        ];
+        rows.extend(kept.iter().map(|text| (text.as_str(), true)));
+        rows.extend(many.iter().map(|text| (text.as_str(), false)));
+        for (text, short) in rows {
+            let long = parse_tree(text.as_bytes()).and_then(from_tree::<Body>);
+            let read = plain::read::<Body>(text.as_bytes());
+            assert_eq!(read.is_some(), short, "{text}");
+            assert!(read.is_none_or(|read| Ok(read) == long), "{text}");
+            assert_eq!(parse::<Body>(text.as_bytes()), long, "{text}");
+        }
+        assert!(plain::read::<Body>(b"{\"name\":\"\xff\"}").is_none());
     }
 
     #[test]
