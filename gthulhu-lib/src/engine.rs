@@ -265,7 +265,7 @@ impl Engine {
     pub fn remove_pod(&mut self, pod_uid: &str) {
         let remaining = self.intents.without_pod(pod_uid);
         if remaining.len() != self.intents.len() {
-            self.rules = Rules::new(&remaining);
+            self.rules = self.rules.of_next(&remaining);
             self.intents = remaining;
             // The source keeps to the pods of its last snapshot.
             self.needs_snapshot = true;
@@ -291,7 +291,7 @@ impl Engine {
 
     /// What follows from these intents and a look at the processes.
     fn look_ahead(&mut self, intents: IntentSet) -> Result<Outlook, SourceError> {
-        let mut rules = Rules::new(&intents);
+        let mut rules = self.rules.of_next(&intents);
         let Snapshot { processes, left_out } = self.snapshot(&rules.governed())?;
         let mut index = PodIndex::default();
         index.replace(processes);

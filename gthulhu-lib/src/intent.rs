@@ -12,6 +12,8 @@ pub mod set;
 use std::borrow::Borrow;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 use crate::id::Id;
 use crate::labels::Labels;
 use crate::strategy::Resolved;
@@ -58,7 +60,9 @@ impl Intent {
                 Some(text.parse().map_err(|_| Invalid::new("strategyID", "must be 24 hexadecimal digits"))?)
             }
         };
-        body.strategy_id = strategy.map(|id: Id| id.to_string());
+        if !body.strategy_id.as_deref().is_some_and(is_written_form) {
+            body.strategy_id = strategy.map(|id: Id| id.to_string());
+        }
         Ok(Self { body: Arc::new(body), strategy })
     }
 
@@ -122,6 +126,18 @@ impl Intent {
     /// The intent as it travels.
     pub fn to_wire(&self) -> IntentBody {
         (*self.body).clone()
+    }
+}
+
+/// Whether an id that was read would be written like this, which is how it nearly always comes.
+fn is_written_form(id: &str) -> bool {
+    !id.is_empty() && !id.bytes().any(|digit| digit.is_ascii_uppercase())
+}
+
+/// As it travels.
+impl Serialize for Intent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.body.serialize(serializer)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
@@ -20,9 +21,9 @@ const MEMO_MAX: usize = 4096;
 /// How many regexes are asked together, in one pass over the name. With fewer it is not worth the compiling.
 const TOGETHER: usize = 250;
 
-/// One compiled command regex. The empty one matches every process.
+/// One compiled command regex. The empty one matches every process. Clones share what was compiled.
 #[derive(Clone, Debug)]
-pub struct CommandRegex(Option<Regex>);
+pub struct CommandRegex(Option<Arc<Regex>>);
 
 impl CommandRegex {
     /// Compiles `text`; fails if it is not a regex or would take more than [`REGEX_SIZE_LIMIT`].
@@ -30,11 +31,11 @@ impl CommandRegex {
         if text.is_empty() {
             return Ok(Self(None));
         }
-        RegexBuilder::new(text).size_limit(REGEX_SIZE_LIMIT).build().map(Some).map(Self)
+        RegexBuilder::new(text).size_limit(REGEX_SIZE_LIMIT).build().map(|regex| Self(Some(Arc::new(regex))))
     }
 
     fn text(&self) -> &str {
-        self.0.as_ref().map_or("", Regex::as_str)
+        self.0.as_ref().map_or("", |regex| regex.as_str())
     }
 
     /// Whether the regex is found anywhere in the command name.
@@ -70,6 +71,11 @@ impl Matches {
 }
 
 impl Matchers {
+    /// The regexes by their text, for whoever needs some of them again.
+    pub(crate) fn by_text(&self) -> HashMap<&str, &CommandRegex> {
+        self.regexes.iter().map(|regex| (regex.text(), regex)).collect()
+    }
+
     /// Adds a regex and gives its number: they are numbered from 0.
     pub fn add(&mut self, regex: CommandRegex) -> usize {
         self.memo.clear();

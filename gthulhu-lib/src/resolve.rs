@@ -5,6 +5,7 @@
 //! comes last), then the first in the set's canonical order. Nothing depends on the order of insertion. The
 //! intents of a pod are sorted by this once per set, so that the first match is the winner.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -92,19 +93,32 @@ pub(crate) struct Rules {
 
 impl Rules {
     pub(crate) fn new(intents: &IntentSet) -> Self {
+        Self::compiled(intents, &HashMap::new())
+    }
+
+    /// The rules of the next set. What both have in common of regexes is not compiled again.
+    pub(crate) fn of_next(&self, intents: &IntentSet) -> Self {
+        Self::compiled(intents, &self.matchers.by_text())
+    }
+
+    fn compiled(intents: &IntentSet, at_hand: &HashMap<&str, &CommandRegex>) -> Self {
         let mut by_pod: HashMap<Arc<str>, Vec<Rule>> = HashMap::new();
         let mut matchers = Matchers::default();
         let mut known: HashMap<&str, Option<usize>> = HashMap::new();
         for (position, intent) in intents.iter().enumerate() {
-            let matcher = *known.entry(intent.command_regex()).or_insert_with(|| {
+            let matcher = *known.entry(intent.command_regex()).or_insert_with_key(|text| {
                 // A checked intent's regex compiles; one that did not would match nothing.
-                let regex = CommandRegex::compile(intent.command_regex()).ok()?;
-                Some(matchers.add(regex))
+                let regex = at_hand.get(text).map(|&regex| regex.clone());
+                Some(matchers.add(regex.or_else(|| CommandRegex::compile(text).ok())?))
             });
             let Some(matcher) = matcher else { continue };
             let rule =
                 Rule { intent: position, strategy: intent.strategy(), resolved: intent.effective(), matcher };
-            by_pod.entry(pod_of(intent)).or_default().push(rule);
+            let uid = pod_of(intent);
+            match by_pod.get_mut(&*uid) {
+                Some(rules) => rules.push(rule),
+                None => drop(by_pod.insert(uid.into(), vec![rule])),
+            }
         }
         for rules in by_pod.values_mut() {
             // Between equals, the first in the set; sorting keeps their order.
@@ -187,8 +201,13 @@ fn winner<'r>(rules: &'r [Rule], matchers: &mut Matchers, comm: &Comm) -> Option
 }
 
 /// The uid of an intent's pod as processes carry it.
-fn pod_of(intent: &Intent) -> Arc<str> {
-    intent.pod_uid().to_ascii_lowercase().into()
+fn pod_of(intent: &Intent) -> Cow<'_, str> {
+    let uid = intent.pod_uid();
+    if uid.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        uid.to_ascii_lowercase().into()
+    } else {
+        uid.into()
+    }
 }
 
 fn row(rule: &Rule, process: &Process, task: Thread) -> TaskRow {

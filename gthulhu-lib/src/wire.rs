@@ -59,11 +59,13 @@ fn is_zero(number: &i64) -> bool {
 }
 
 /// `POST /api/v1/intents` of the decision maker: the node's complete set, replacing the one it holds.
+///
+/// Whoever has the set need not copy it to send it: `I` may be a reference to an [`IntentSet`](crate::intent::set::IntentSet).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct IntentsBody {
+pub struct IntentsBody<I = Vec<IntentBody>> {
     /// The complete set, in any order; empty clears.
-    pub intents: Vec<IntentBody>,
+    pub intents: I,
     /// The pusher's epoch; together with `generation` or not at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,

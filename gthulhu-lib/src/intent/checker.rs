@@ -7,7 +7,7 @@ use crate::wire::IntentBody;
 
 /// The most distinct command regexes of one set; the empty one, which is never compiled, does not count.
 ///
-/// A regex within its own bounds can take milliseconds to compile, twice for each push, and 256 KiB of memory. This many
+/// A regex within its own bounds can take milliseconds to compile, twice when it is new, and 256 KiB of memory. This many
 /// are some seconds and 256 MiB at the worst; unbounded, the largest body of a push could hold a hundred thousand.
 /// The pods of one node ask for a few dozen.
 pub const COMMAND_REGEXES_MAX: usize = 1024;

@@ -29,6 +29,8 @@
 //! their digest records.
 
 use std::borrow::Borrow;
+use std::cell::OnceCell;
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
@@ -50,12 +52,44 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Puts intents in canonical order.
 pub(super) fn canonical<T: Borrow<IntentBody>>(intents: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut keyed: Vec<(String, T)> =
-        intents.into_iter().map(|intent| (sort_key(intent.borrow()), intent)).collect();
-    keyed.sort_unstable_by(|(key_a, a), (key_b, b)| {
-        key_a.cmp(key_b).then_with(|| record(a.borrow()).cmp(&record(b.borrow())))
-    });
-    keyed.into_iter().map(|(_, intent)| intent).collect()
+    let mut placed: Vec<_> =
+        intents.into_iter().map(|intent| Placed { intent, key: OnceCell::new() }).collect();
+    // A set that comes from a node or a manager is in order, which this sort sees at once.
+    placed.sort_by(Placed::order);
+    placed.into_iter().map(|placed| placed.intent).collect()
+}
+
+/// An intent to be put in its place.
+struct Placed<T> {
+    intent: T,
+    /// Its sort key, once that was needed.
+    key: OnceCell<String>,
+}
+
+impl<T: Borrow<IntentBody>> Placed<T> {
+    fn order(&self, other: &Self) -> Ordering {
+        let (a, b) = (self.intent.borrow(), other.intent.borrow());
+        order_of_texts(texts(a), texts(b))
+            .unwrap_or_else(|| self.key().cmp(other.key()).then_with(|| record(a).cmp(&record(b))))
+    }
+
+    fn key(&self) -> &str {
+        self.key.get_or_init(|| sort_key(self.intent.borrow()))
+    }
+}
+
+/// The texts that a sort key begins with.
+fn texts(intent: &IntentBody) -> [&str; 5] {
+    let IntentBody { pod_name, pod_id, node_id, k8s_namespace, command_regex, .. } = intent;
+    [pod_name, pod_id, node_id, k8s_namespace, command_regex]
+}
+
+/// The order of two sort keys, if their first texts that differ decide it: where one continues the other, what comes after
+/// it does.
+fn order_of_texts(a: [&str; 5], b: [&str; 5]) -> Option<Ordering> {
+    let (a, b) = a.into_iter().zip(b).find(|(a, b)| a != b)?;
+    let common = a.len().min(b.len());
+    Some(a.as_bytes()[..common].cmp(&b.as_bytes()[..common])).filter(|order| order.is_ne())
 }
 
 /// Merkle root of intents that are in canonical order.
@@ -115,8 +149,7 @@ fn sort_key(intent: &IntentBody) -> String {
 
 /// The values that leaf and sort key share, each after its name.
 fn put_values(text: &mut String, intent: &IntentBody, names: [&str; 8]) {
-    let IntentBody { pod_name, pod_id, node_id, k8s_namespace, command_regex, .. } = intent;
-    for (name, value) in names.into_iter().zip([pod_name, pod_id, node_id, k8s_namespace, command_regex]) {
+    for (name, value) in names.into_iter().zip(texts(intent)) {
         text.push_str(name);
         text.push_str(value);
     }
@@ -149,8 +182,7 @@ fn record(intent: &IntentBody) -> Vec<u8> {
 
 /// The digest's record of one intent; no record is the beginning of another.
 fn put_record(bytes: &mut Vec<u8>, intent: &IntentBody) {
-    let IntentBody { pod_name, pod_id, node_id, k8s_namespace, command_regex, .. } = intent;
-    for text in [pod_name, pod_id, node_id, k8s_namespace, command_regex] {
+    for text in texts(intent) {
         put_text(bytes, text);
     }
     bytes.extend(intent.priority.to_le_bytes());
@@ -254,6 +286,30 @@ mod tests {
         let intent = body(["p", "u", "n", "d", ""], 0, 0, &[("a", "1"), ("a-b", "2")]);
         assert!(sort_key(&intent).ends_with("|a-b=2,a=1"));
         assert_eq!(root(vec![intent]), "13311677ffa295ad122b9e89a6686cbd1f07c05230e0bf302de178c2edcaa8d7");
+    }
+
+    /// Texts in which what stands beside a separator decides, so that comparing them one by one would not do.
+    #[test]
+    fn the_order_is_that_of_the_keys_whatever_the_texts() {
+        let some = ["", "p", "p|", "p-a", "p}", "q"];
+        let mut intents = Vec::new();
+        for (place, name) in (0..).zip(some) {
+            for uid in some {
+                for regex in some {
+                    for strategy in ["65f0c0ffee0123456789abce", "65f0c0ffee0123456789abcd"] {
+                        intents.push(of(
+                            strategy,
+                            body([name, uid, "n", "d", regex], place % 2, 10 - place, &[]),
+                        ));
+                    }
+                }
+            }
+        }
+        let mut expected = intents.clone();
+        expected.sort_by_key(|intent| (sort_key(intent), record(intent)));
+        let ordered = canonical(intents);
+        assert_eq!(ordered, expected);
+        assert_eq!(canonical(ordered), expected, "what is in order stays so");
     }
 
     #[test]

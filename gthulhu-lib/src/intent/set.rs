@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 use super::checker::Admitted;
 use super::{COMMAND_REGEXES_MAX, Checker, Intent, Invalid, Limits, digest};
 use crate::wire::IntentBody;
@@ -21,8 +23,13 @@ impl IntentSet {
     ///
     /// More than [`COMMAND_REGEXES_MAX`] distinct regexes are refused before the first is compiled.
     pub fn check(bodies: Vec<IntentBody>, limits: &Limits) -> Result<Self, Invalid> {
+        Self::check_next(bodies, &mut Checker::new(*limits))
+    }
+
+    /// As [`IntentSet::check`], for whoever checks one set after the other: a round of `checker` each.
+    pub fn check_next(bodies: Vec<IntentBody>, checker: &mut Checker) -> Result<Self, Invalid> {
         check_regex_count(&bodies)?;
-        let mut checker = Checker::new(*limits);
+        checker.next_round();
         let check = |(position, body)| checker.check(body).map_err(|fault| located(position, fault));
         bodies.into_iter().enumerate().map(check).collect()
     }
@@ -112,6 +119,13 @@ impl FromIterator<Intent> for IntentSet {
     /// checked: see [`IntentSet::split_at_regex_bound`].
     fn from_iter<I: IntoIterator<Item = Intent>>(intents: I) -> Self {
         Self { intents: digest::canonical(intents).into() }
+    }
+}
+
+/// As it travels, in canonical order.
+impl Serialize for IntentSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self)
     }
 }
 

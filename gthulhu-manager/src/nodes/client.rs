@@ -73,7 +73,7 @@ impl DmClient {
 
     async fn push(&self, endpoint: &Endpoint, pair: Pair, set: &IntentSet) -> Result<Outcome, Failure> {
         let body = json::to_body(&IntentsBody {
-            intents: set.to_wire(),
+            intents: set,
             epoch: Some(pair.epoch),
             generation: Some(pair.generation),
         });
