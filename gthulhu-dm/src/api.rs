@@ -6,7 +6,6 @@ use gthulhu_http::{
     health::{Check, Health, health_routes},
     route::{Public, Route},
 };
-use gthulhu_lib::intent::Limits;
 use http::Method;
 
 use crate::{
@@ -21,6 +20,8 @@ mod intents;
 mod metrics;
 mod scheduling;
 mod token;
+
+pub use intents::Checking;
 
 /// The largest body of a push, in bytes: some ten thousand intents.
 pub const INTENTS_BODY_MAX: usize = 4 << 20;
@@ -40,8 +41,8 @@ pub struct App {
     pub metrics: Metrics,
     /// This node's name.
     pub name: String,
-    /// What an intent may ask for.
-    pub limits: Limits,
+    /// Judges what intents ask for.
+    pub checking: Checking,
     /// Whether schedulers get a row for every thread unless they ask otherwise.
     pub threads: bool,
 }

@@ -39,7 +39,7 @@ mod source;
 pub mod state;
 pub mod told;
 
-use api::App;
+use api::{App, Checking};
 use auth::Tokens;
 use config::Config;
 use feed::{Feed, Offered, Running as Feeding};
@@ -100,7 +100,7 @@ impl Daemon {
             tokens,
             metrics,
             name: identity.name,
-            limits: Limits { accept_any_priority: config.limits.accept_any_priority },
+            checking: Checking::new(Limits { accept_any_priority: config.limits.accept_any_priority }),
             threads: config.strategies.threads,
         });
         listening.announce(&config.server.host, &app.name)?;

@@ -12,10 +12,7 @@ use gthulhu_lib::{
 };
 use http::StatusCode;
 
-use super::{
-    App, BAD_BODY,
-    intents::{checked, refusal},
-};
+use super::{App, BAD_BODY, intents::refusal};
 use crate::{auth::Caller, fence::Pair, node::Candidate};
 
 /// `GET explain?pid=`.
@@ -39,7 +36,7 @@ pub(super) async fn preview(app: Arc<App>, _caller: Caller, call: Call) -> Resul
     let strategy = strategy.map_err(|_| {
         HttpError::bad_request("strategyID must be 24 hexadecimal digits").in_field("strategyID")
     })?;
-    let intents = checked(body.intents, app.limits).await?;
+    let intents = app.checking.set(body.intents).await?;
     let preview = app.node.preview(Candidate { intents, pair, strategy }).await;
     let preview = preview.map_err(|error| refusal(error, "Failed to preview intents"))?;
     Ok(Reply::data(&PreviewReply { node_name: app.name.clone(), ..preview }))

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use gthulhu_http::{call::Call, error::HttpError, reply::Reply};
 use gthulhu_lib::{
-    intent::{Limits, digest::hex, set::IntentSet},
+    intent::{Checker, Limits, digest::hex, set::IntentSet},
     wire::{DeleteIntentsBody, IntentBody, IntentsBody, MerkleReply},
 };
 use http::StatusCode;
-use tokio::{sync::Semaphore, task};
+use tokio::{sync::Mutex, task};
 
 use super::{App, BAD_BODY};
 use crate::{
@@ -20,15 +20,32 @@ use crate::{
 /// What whoever pushes without numbers, such as a manager written in Go, can do about the refusal.
 const UNNUMBERED: &str = "; push with both numbers, or set node.accept_unnumbered";
 
-/// Compiling the regexes of a hostile set keeps a processor busy for seconds: one at a time, whoever pushes.
-static CHECKING: Semaphore = Semaphore::const_new(1);
+/// Checks sets. Compiling the regexes of a hostile one keeps a processor busy for seconds: one at a time, whoever pushes.
+#[derive(Debug)]
+pub struct Checking(Arc<Mutex<Checker>>);
+
+impl Checking {
+    /// By these limits.
+    pub fn new(limits: Limits) -> Checking {
+        Checking(Arc::new(Mutex::new(Checker::new(limits))))
+    }
+
+    /// The set, checked off the threads that serve connections.
+    pub(super) async fn set(&self, bodies: Vec<IntentBody>) -> Result<IntentSet, HttpError> {
+        let mut checker = Arc::clone(&self.0).lock_owned().await;
+        // The turn ends with the work, also when whoever asked for it has gone.
+        let check = task::spawn_blocking(move || IntentSet::check_next(bodies, &mut checker));
+        let outcome = check.await.map_err(HttpError::internal)?;
+        outcome.map_err(|invalid| HttpError::unprocessable(invalid.field, invalid.rule))
+    }
+}
 
 /// `POST`: all or nothing. What is wrong with one intent refuses the whole set, and nothing is stored.
 pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Reply, HttpError> {
     let body: IntentsBody = call.json(BAD_BODY)?;
     let pair =
         Pair::parse(body.epoch, body.generation).map_err(|bad| HttpError::bad_request(bad.to_string()))?;
-    let intents = checked(body.intents, app.limits).await?;
+    let intents = app.checking.set(body.intents).await?;
     let count = intents.len();
     app.node.push(intents, pair).await.map_err(|error| match (error, pair) {
         (NodeError::Superseded(held), None) => superseded(held, UNNUMBERED),
@@ -42,18 +59,6 @@ pub(super) async fn push(app: Arc<App>, caller: Caller, call: Call) -> Result<Re
         "a set of intents was pushed"
     );
     Ok(Reply::done())
-}
-
-/// The set, checked off the threads that serve connections.
-pub(super) async fn checked(bodies: Vec<IntentBody>, limits: Limits) -> Result<IntentSet, HttpError> {
-    let turn = CHECKING.acquire().await.map_err(HttpError::internal)?;
-    let check = task::spawn_blocking(move || {
-        // The turn ends with the work, also when whoever asked for it has gone.
-        let _turn = turn;
-        IntentSet::check(bodies, &limits)
-    });
-    let outcome = check.await.map_err(HttpError::internal)?;
-    outcome.map_err(|invalid| HttpError::unprocessable(invalid.field, invalid.rule))
 }
 
 /// `DELETE`: by pod, by process, or all. It lasts until the next push: a manager that compares sees that the set was
@@ -115,7 +120,8 @@ mod tests {
             let (release, held) = mpsc::channel::<()>();
             let busy = task::spawn_blocking(move || held.recv());
             let bad = vec![IntentBody { command_regex: "(".to_owned(), ..IntentBody::default() }];
-            let mut checking = pin!(checked(bad, Limits::default()));
+            let checking = Checking::new(Limits::default());
+            let mut checking = pin!(checking.set(bad));
             // It has been asked for, and cannot be done while the only thread for such work is busy.
             std::future::poll_fn(|context| {
                 assert!(checking.as_mut().poll(context).is_pending(), "checked by the thread that serves");
@@ -130,8 +136,9 @@ mod tests {
 
     #[tokio::test]
     async fn sets_are_checked_one_at_a_time() {
-        let turn = CHECKING.acquire().await.unwrap();
-        let mut checking = pin!(checked(Vec::new(), Limits::default()));
+        let all = Checking::new(Limits::default());
+        let turn = all.0.lock().await;
+        let mut checking = pin!(all.set(Vec::new()));
         std::future::poll_fn(|context| {
             assert!(checking.as_mut().poll(context).is_pending(), "checked out of turn");
             Poll::Ready(())

@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::{Muted, State};
 use crate::fence::{Digest, Fence, Held, Pair};
 
+/// Written from what is held, read into what is yet to be checked.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored {
+struct Stored<I, M> {
     held: Option<StoredHeld>,
     edited: bool,
-    intents: Vec<IntentBody>,
-    muted: Vec<Muted>,
+    intents: I,
+    muted: M,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,15 +36,16 @@ pub(super) fn encode(state: &State) -> Vec<u8> {
             pushed: hex(&held.pushed),
         }),
         edited: state.fence.edited,
-        intents: state.intents.to_wire(),
-        muted: state.muted.clone(),
+        intents: &state.intents,
+        muted: &state.muted,
     };
     serde_json::to_vec(&stored).expect("strings, numbers and maps with string keys always serialise")
 }
 
 /// The state of a payload, or what is wrong with it.
 pub(super) fn decode(payload: &[u8]) -> Result<State, String> {
-    let stored: Stored = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
+    let stored: Stored<Vec<IntentBody>, Vec<Muted>> =
+        serde_json::from_slice(payload).map_err(|error| error.to_string())?;
     let held = stored.held.map(StoredHeld::check).transpose()?;
     // Checked against the widest limits: what was accepted once is served, even if the limits have been narrowed.
     let limits = Limits { accept_any_priority: true };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use gthulhu_dm::{
-    api::{self, App},
+    api::{self, App, Checking},
     auth::{Claims, Tokens},
     config::Token,
     feed::{Feed, Offered, Running},
@@ -157,7 +157,7 @@ fn serve(
         tokens: Tokens::new(&KEY, &Token::default()),
         metrics,
         name: "node-1".to_owned(),
-        limits: Limits { accept_any_priority: settings.accept_any_priority },
+        checking: Checking::new(Limits { accept_any_priority: settings.accept_any_priority }),
         threads: settings.threads,
     };
     (TestServer::start(Arc::new(app), api::routes()), ended, feeding)
