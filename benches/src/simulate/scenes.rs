@@ -32,6 +32,28 @@ pub(super) struct Changes {
     pub(super) walls: Spread,
 }
 
+/// Times of the others, turn by turn.
+pub(super) struct Beside {
+    without: Vec<Vec<Duration>>,
+    with: Vec<Vec<Duration>>,
+}
+
+impl Beside {
+    /// All times while no node hangs, and all while one does.
+    pub(super) fn all(&self) -> [Spread; 2] {
+        [&self.without, &self.with].map(|turns| turns.iter().flatten().copied().collect())
+    }
+
+    /// What one that hangs makes of the 99th percentile, as a factor: of each turn to the one before it, the median.
+    pub(super) fn factor(&self) -> f64 {
+        let p99 = |turn: &Vec<Duration>| turn.iter().copied().collect::<Spread>().at(0.99);
+        let mut factors: Vec<f64> =
+            self.without.iter().zip(&self.with).map(|(without, with)| p99(with) / p99(without)).collect();
+        factors.sort_unstable_by(f64::total_cmp);
+        factors.get(factors.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+}
+
 /// A strategy that was created, and those who wait for it.
 struct Created {
     id: String,
@@ -122,14 +144,15 @@ impl Scenes {
         Ok(spent.into_iter().collect())
     }
 
-    /// Changes at all nodes but one, in turns: while that one does what it should, and while it hangs.
-    pub(super) async fn beside_one_that_hangs(&mut self, times: usize) -> Outcome<[Spread; 2]> {
+    /// Changes at all nodes but one, in turns: while that one does what it should, and while it hangs. Each turn has a
+    /// spread of its own.
+    pub(super) async fn beside_one_that_hangs(&mut self, times: usize) -> Outcome<Beside> {
         let mut spent = [Vec::new(), Vec::new()];
         for round in 0..2 * times {
             let silence = if round % 2 == 1 { Some(self.nodes[0].cut_off().await?) } else { None };
             let created = self.create(1).await?;
             let (id, slice) = (created.id.clone(), created.slice);
-            spent[round % 2].extend(created.spent().await?);
+            spent[round % 2].push(created.spent().await?);
             let unanswered = match silence {
                 Some(silence) => silence.end(self.nodes[0].address()).await?,
                 None => Vec::new(),
@@ -141,7 +164,8 @@ impl Scenes {
             drop(unanswered);
             self.delete(&id, slice).await?;
         }
-        Ok(spent.map(|times| times.into_iter().collect()))
+        let [without, with] = spent;
+        Ok(Beside { without, with })
     }
 
     /// The manager's peak, in MiB.
