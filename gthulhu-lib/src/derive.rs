@@ -46,9 +46,9 @@ pub struct StrategySpec {
     pub namespaces: Vec<String>,
     /// Chooses processes, not pods; see [`IntentBody::command_regex`].
     pub command_regex: String,
-    /// Priority as the user wrote it.
+    /// Priority as the user wrote it: 0 to 20, 1 the strongest, 0 no preference.
     pub priority: i64,
-    /// Time slice in nanoseconds as the user wrote it.
+    /// Time slice in nanoseconds as the user wrote it: 100,000 to 100,000,000, or 0 for the scheduler's default.
     pub execution_time: i64,
 }
 

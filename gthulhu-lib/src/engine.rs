@@ -115,6 +115,10 @@ impl Engine {
     }
 
     /// Replaces all intents, forgets what was muted, looks at the processes and publishes.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot look at processes. Then intents, rows and table stay as they were, and it may be tried again.
     pub fn apply(&mut self, intents: IntentSet) -> Result<Refreshed, SourceError> {
         let Outlook { intents, rules, index, rows, left_out } = self.look_ahead(intents)?;
         let processes_changed = self.index != index;
@@ -130,18 +134,30 @@ impl Engine {
 
     /// What [`apply`](Self::apply) would publish for these intents now. It is the same work without its last step:
     /// nothing that anybody can see changes.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot look at processes.
     pub fn preview(&mut self, intents: IntentSet) -> Result<Preview, SourceError> {
         // The next refresh takes a snapshot, since the source keeps to the pods of this one from here on.
         self.look_ahead(intents).map(Preview::new)
     }
 
     /// Learns what happened to processes and publishes what follows from it. What it says is complete as of now.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot say what happened. Rows and table stay as they were; the next call looks at everything anew.
     pub fn refresh(&mut self) -> Result<Refreshed, SourceError> {
         self.learn(|source| source.changes())
     }
 
     /// Learns what made [`wake_fd`](Self::wake_fd) readable and publishes what follows from it. Cheaper than
     /// [`refresh`](Self::refresh), which is still needed now and then: a source is not woken by everything.
+    ///
+    /// # Errors
+    ///
+    /// As of [`refresh`](Self::refresh).
     pub fn follow(&mut self) -> Result<Refreshed, SourceError> {
         self.learn(|source| source.events())
     }
@@ -202,6 +218,10 @@ impl Engine {
     }
 
     /// Looks at every pod, governed or not; without threads. Nothing follows from it.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot look at processes.
     pub fn survey(&mut self) -> Result<PodIndex, SourceError> {
         let mut index = PodIndex::default();
         index.replace(self.source.survey()?.processes);
@@ -224,6 +244,10 @@ impl Engine {
     }
 
     /// Says why a process or thread has its strategy or none, from a look at it at this moment.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot look processes up. A task that is not there, or in no pod, is an answer and no error.
     pub fn explain(&mut self, pid: u32) -> Result<Explanation, SourceError> {
         let without_process = |outcome| Explanation::without_process(pid, outcome);
         let process = match self.source.locate(pid)? {

@@ -141,7 +141,7 @@ pub struct ProcessFacts {
     pub pid: u32,
     /// Start time in clock ticks after boot.
     pub start_time: u64,
-    /// Parent process id.
+    /// Parent process id; 0 if it has none that can be seen.
     pub ppid: u32,
     /// Command name of the leader.
     pub command: String,
@@ -174,9 +174,9 @@ pub struct IntentVerdict {
     /// The strategy that the intent comes from, if the manager said so.
     #[serde(rename = "strategyID", default, skip_serializing_if = "Option::is_none")]
     pub strategy_id: Option<Id>,
-    /// As the user wrote it.
+    /// As the user wrote it: 0 to 20, 1 the strongest, 0 no preference.
     pub priority: i64,
-    /// As the user wrote it, in nanoseconds.
+    /// As the user wrote it, in nanoseconds: 100,000 to 100,000,000, or 0 for the scheduler's default.
     pub execution_time: i64,
     /// As the user wrote it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -224,7 +224,7 @@ impl Verdict {
 pub struct Strategy {
     /// 0 (no preference), 1 (strongest) to 20.
     pub priority: u8,
-    /// Time slice in nanoseconds; 0: the scheduler's default.
+    /// Time slice in nanoseconds: 100,000 to 100,000,000, or 0 for the scheduler's default.
     pub slice_ns: u32,
 }
 

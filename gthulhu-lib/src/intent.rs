@@ -35,6 +35,11 @@ pub struct Intent {
 
 impl Intent {
     /// Checks everything about `body`: what is refused here is a 422 to the user who wrote it.
+    ///
+    /// # Errors
+    ///
+    /// If `podID` is empty or any field breaks its rule: the first such field, with the rule. The regex is looked at first,
+    /// since it is what users get wrong.
     pub fn check(body: IntentBody, limits: &Limits) -> Result<Self, Invalid> {
         check_command_regex("commandRegex", &body.command_regex)?;
         Self::check_all_but_regex(body, *limits)

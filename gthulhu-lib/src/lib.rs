@@ -78,6 +78,8 @@
 //! ```
 
 #![deny(missing_docs)]
+// Strangers call this crate: the daemons' own may leave to an error's type what is said here function by function.
+#![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 pub mod derive;
 pub mod engine;

@@ -26,7 +26,11 @@ const TOGETHER: usize = 250;
 pub struct CommandRegex(Option<Arc<Regex>>);
 
 impl CommandRegex {
-    /// Compiles `text`; fails if it is not a regex or would take more than [`REGEX_SIZE_LIMIT`].
+    /// Compiles `text`.
+    ///
+    /// # Errors
+    ///
+    /// If `text` is no regex, or takes more than [`REGEX_SIZE_LIMIT`] when it is compiled.
     pub fn compile(text: &str) -> Result<Self, regex::Error> {
         if text.is_empty() {
             return Ok(Self(None));

@@ -190,21 +190,41 @@ pub trait ProcessSource: Send {
 
     /// All processes of `governed` pods as they are now, with their threads. Later [`changes`](Self::changes) and
     /// [`events`](Self::events) are relative to this and keep to the same pods.
+    ///
+    /// # Errors
+    ///
+    /// If what the source lives from cannot be read. A process that cannot is counted in [`LeftOut`].
     fn snapshot(&mut self, governed: &Governed) -> Result<Snapshot, SourceError>;
 
     /// What happened since the last report, complete as of now.
+    ///
+    /// # Errors
+    ///
+    /// If what the source lives from cannot be read. What was to be told may be lost: a snapshot is due.
     fn changes(&mut self) -> Result<Changes, SourceError>;
 
     /// What [`wake_fd`](Self::wake_fd) has to tell: cheaper than [`changes`](Self::changes) and perhaps less. What is
     /// left out here is in the next changes.
+    ///
+    /// # Errors
+    ///
+    /// As of [`changes`](Self::changes).
     fn events(&mut self) -> Result<Changes, SourceError> {
         self.changes()
     }
 
     /// All processes of all pods as they are now, without threads. No report is relative to this.
+    ///
+    /// # Errors
+    ///
+    /// As of [`snapshot`](Self::snapshot).
     fn survey(&mut self) -> Result<Snapshot, SourceError>;
 
     /// Looks one process or thread up, past everything remembered; for explaining, not for resolving.
+    ///
+    /// # Errors
+    ///
+    /// If what the source lives from cannot be read. A task that is gone is [`Located::NotFound`].
     fn locate(&mut self, tid: u32) -> Result<Located, SourceError>;
 
     /// Is readable while there are [`events`](Self::events) to ask for. `None`: the caller has to poll. Even with it, some

@@ -39,7 +39,7 @@ impl Resolved {
         self.priority
     }
 
-    /// Time slice in nanoseconds; 0 leaves it to the scheduler.
+    /// Time slice in nanoseconds: 100,000 to 100,000,000, or 0, which leaves it to the scheduler.
     pub fn slice_ns(self) -> u32 {
         self.slice_ns
     }

@@ -32,13 +32,13 @@ pub struct IntentBody {
     /// The pod's namespace.
     #[serde(rename = "k8sNamespace", skip_serializing_if = "String::is_empty")]
     pub k8s_namespace: String,
-    /// Searched, unanchored, in the name of each process of the pod; empty: every process.
+    /// Searched, unanchored, in the name of each process of the pod; empty: every process. At most 512 bytes.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub command_regex: String,
     /// Priority as the user wrote it: 0 to 20, 1 the strongest, 0 no preference.
     #[serde(skip_serializing_if = "is_zero")]
     pub priority: i64,
-    /// Time slice in nanoseconds; 0: the scheduler's default.
+    /// Time slice in nanoseconds: 100,000 to 100,000,000, or 0 for the scheduler's default.
     #[serde(skip_serializing_if = "is_zero")]
     pub execution_time: i64,
     /// All labels of the pod.
@@ -66,10 +66,10 @@ fn is_zero(number: &i64) -> bool {
 pub struct IntentsBody<I = Vec<IntentBody>> {
     /// The complete set, in any order; empty clears.
     pub intents: I,
-    /// The pusher's epoch; together with `generation` or not at all.
+    /// The pusher's epoch, 1 to 2^53 - 1; together with `generation` or not at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
-    /// The number of this set within the epoch.
+    /// The number of this set within the epoch, 1 to 2^53 - 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
 }
@@ -93,9 +93,9 @@ pub struct DeleteIntentsBody {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StrategyRow {
-    /// Priority as the user wrote it.
+    /// Priority as the user wrote it: 0 to 20, 1 the strongest, 0 no preference.
     pub priority: i64,
-    /// Time slice in nanoseconds; 0: the scheduler's default.
+    /// Time slice in nanoseconds: 100,000 to 100,000,000, or 0 for the scheduler's default.
     pub execution_time: u64,
     /// The task's id: the pid of a leader, the tid of any other thread.
     pub pid: u32,
@@ -132,10 +132,10 @@ pub struct StrategiesReply {
 pub struct MerkleReply {
     /// Merkle root of the set, 64 hexadecimal digits.
     pub root_hash: String,
-    /// Epoch of the last numbered push.
+    /// Epoch of the last numbered push, 1 to 2^53 - 1; absent before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
-    /// Generation of the last numbered push.
+    /// Generation of the last numbered push, 1 to 2^53 - 1; absent before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
     /// Whether the set was edited (by DELETE) since that push.
@@ -150,9 +150,9 @@ pub struct MerkleReply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldPair {
-    /// Epoch of the set held.
+    /// Epoch of the set held, 1 to 2^53 - 1.
     pub held_epoch: u64,
-    /// Generation of the set held.
+    /// Generation of the set held, 1 to 2^53 - 1.
     pub held_generation: u64,
 }
 

@@ -40,18 +40,31 @@ impl Invalid {
 }
 
 /// The priority is 0 to 20, unless the site accepts any.
+///
+/// # Errors
+///
+/// If it is not; the field is `field`.
 pub fn check_priority(field: &str, priority: i64, limits: &Limits) -> Result<(), Invalid> {
     let fits = (0..=i64::from(PRIORITY_MAX)).contains(&priority);
     require(fits || limits.accept_any_priority, field, "must be 0 to 20")
 }
 
 /// The time slice is 0 (the scheduler's default), or 100 microseconds to 100 milliseconds.
+///
+/// # Errors
+///
+/// If it is not; the field is `field`.
 pub fn check_execution_time(field: &str, nanoseconds: i64) -> Result<(), Invalid> {
     let fits = (i64::from(SLICE_MIN_NS)..=i64::from(SLICE_MAX_NS)).contains(&nanoseconds);
     require(nanoseconds == 0 || fits, field, "must be 0 or 100000 to 100000000 nanoseconds")
 }
 
 /// The command regex is short, well formed and small once compiled. Empty is allowed: it matches everything.
+///
+/// # Errors
+///
+/// If it is longer than [`COMMAND_REGEX_BYTES_MAX`], no regular expression, or larger than
+/// [`REGEX_SIZE_LIMIT`](crate::matcher::REGEX_SIZE_LIMIT) once compiled; the field is `field`.
 pub fn check_command_regex(field: &str, pattern: &str) -> Result<(), Invalid> {
     require(pattern.len() <= COMMAND_REGEX_BYTES_MAX, field, "must be at most 512 bytes")?;
     match CommandRegex::compile(pattern) {
@@ -73,6 +86,10 @@ fn regex_fault(error: &regex::Error) -> String {
 }
 
 /// The namespace is a DNS label: 1 to 63 of a-z, 0-9 and -, alphanumeric at both ends.
+///
+/// # Errors
+///
+/// If it is not; the field is `field`.
 pub fn check_namespace(field: &str, namespace: &str) -> Result<(), Invalid> {
     require(
         is_dns_label(namespace),
@@ -82,6 +99,10 @@ pub fn check_namespace(field: &str, namespace: &str) -> Result<(), Invalid> {
 }
 
 /// The label key is a name of 1 to 63 characters, after an optional DNS subdomain and a slash.
+///
+/// # Errors
+///
+/// If it is not; the field is `field`.
 pub fn check_label_key(field: &str, key: &str) -> Result<(), Invalid> {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
@@ -98,6 +119,10 @@ pub fn check_label_key(field: &str, key: &str) -> Result<(), Invalid> {
 }
 
 /// The label value is empty, or 1 to 63 letters, digits, - _ and ., alphanumeric at both ends.
+///
+/// # Errors
+///
+/// If it is not; the field is `field`.
 pub fn check_label_value(field: &str, value: &str) -> Result<(), Invalid> {
     require(
         value.is_empty() || is_label_name(value),
@@ -107,6 +132,10 @@ pub fn check_label_value(field: &str, value: &str) -> Result<(), Invalid> {
 }
 
 /// Every key and value is a Kubernetes label. A bad value is named with its key: `podLabels.app`.
+///
+/// # Errors
+///
+/// For the first one, in the order of the keys, that is not; the field is `field` or, for a value, `field` with the key.
 pub fn check_labels(field: &str, labels: &BTreeMap<String, String>) -> Result<(), Invalid> {
     for (key, value) in labels {
         check_label_key(field, key).map_err(|_| {

@@ -37,6 +37,10 @@ impl Checker {
     }
 
     /// As [`Intent::check`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`Intent::check`].
     pub fn check(&mut self, body: IntentBody) -> Result<Intent, Invalid> {
         self.check_regex(&body.command_regex)?;
         Intent::check_all_but_regex(body, self.limits)

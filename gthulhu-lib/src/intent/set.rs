@@ -22,6 +22,10 @@ impl IntentSet {
     /// position in the list as it came: `intents[3].priority`.
     ///
     /// More than [`COMMAND_REGEXES_MAX`] distinct regexes are refused before the first is compiled.
+    ///
+    /// # Errors
+    ///
+    /// If any of `bodies` is refused by [`Intent::check`], or they have too many distinct regexes.
     pub fn check(bodies: Vec<IntentBody>, limits: &Limits) -> Result<Self, Invalid> {
         Self::check_next(bodies, &mut Checker::new(*limits))
     }

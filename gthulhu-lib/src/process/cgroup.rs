@@ -58,6 +58,10 @@ const KNOWN_ROOTS: [&str; 4] =
 
 impl Roots {
     /// The known roots, preceded by the `configured` one if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::CgroupRoot`] if the configured one is no absolute path below the cgroup mount, or has `.` or `..` in it.
     pub fn new(configured: Option<&str>, own: OwnDepth) -> Result<Self, SourceError> {
         let mut roots = Vec::with_capacity(KNOWN_ROOTS.len() + 1);
         if let Some(path) = configured {

@@ -45,6 +45,10 @@ pub struct ProcConnector {
 
 impl ProcConnector {
     /// Tries to listen, and says why if this source cannot work here.
+    ///
+    /// # Errors
+    ///
+    /// As of [`CgroupProcs::new`], and if the kernel does not let this process listen, or lets it and says nothing.
     pub fn new(options: WalkOptions) -> Result<Self, Unavailable> {
         let cgroups = CgroupProcs::new(options)?;
         Socket::listen()?;

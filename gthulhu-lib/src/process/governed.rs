@@ -84,6 +84,11 @@ pub struct CgroupProcs {
 
 impl CgroupProcs {
     /// Learns where things are, or says why this source cannot work here.
+    ///
+    /// # Errors
+    ///
+    /// If this process does not see the host's whole tree or has other pids, if pods may have processes in trees of version 1,
+    /// if a file that tells where things are cannot be read, or if the configured cgroup root cannot be one.
     pub fn new(options: WalkOptions) -> Result<Self, Unavailable> {
         let WalkOptions { proc_root, cgroup_root } = &options;
         let read = |name: &str| {

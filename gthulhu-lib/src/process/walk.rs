@@ -51,8 +51,12 @@ pub struct ProcWalk {
 }
 
 impl ProcWalk {
-    /// Prepares a walk and learns from which cgroup namespace it looks. Fails only for a bad cgroup root: a proc
-    /// file system that cannot be read is an error of each snapshot, since it may come back.
+    /// Prepares a walk and learns from which cgroup namespace it looks.
+    ///
+    /// # Errors
+    ///
+    /// Only for a bad cgroup root, as of [`Roots::new`]: a proc file system that cannot be read is an error of each
+    /// snapshot, since it may come back.
     pub fn new(options: WalkOptions) -> Result<Self, SourceError> {
         let WalkOptions { proc_root, cgroup_root } = options;
         let first =

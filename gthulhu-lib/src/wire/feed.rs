@@ -258,7 +258,7 @@ pub struct TaskInKernel {
     pub source: String,
     /// 0 (no preference), 1 (strongest) to 20.
     pub priority: u8,
-    /// Time slice in nanoseconds; 0: the scheduler's default.
+    /// Time slice in nanoseconds: 100,000 to 100,000,000, or 0 for the scheduler's default.
     pub slice_ns: u64,
     /// The id of its cgroup.
     pub cgroup: u64,

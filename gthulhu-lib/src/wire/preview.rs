@@ -58,9 +58,9 @@ pub struct IntentPreview {
     /// As written.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub command_regex: String,
-    /// As written.
+    /// As written: 0 to 20, 1 the strongest, 0 no preference.
     pub priority: i64,
-    /// As written.
+    /// As written, in nanoseconds: 100,000 to 100,000,000, or 0 for the scheduler's default.
     pub execution_time: i64,
     /// How many processes the pod has on this node; with 0, that is what is missing.
     pub pod_processes: u64,

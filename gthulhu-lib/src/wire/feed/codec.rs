@@ -23,6 +23,10 @@ pub struct TooLong {
 }
 
 /// The frame that carries this JSON text.
+///
+/// # Errors
+///
+/// If the text is longer than [`FRAME_MAX`].
 pub fn framed(json: &[u8]) -> Result<Vec<u8>, TooLong> {
     let too_long = TooLong { length: json.len(), limit: FRAME_MAX };
     let length = u32::try_from(json.len()).map_err(|_| too_long)?;
@@ -65,6 +69,10 @@ impl Deframer {
     }
 
     /// The JSON text of the next frame, once it is whole. After an error the stream has no meaning any more.
+    ///
+    /// # Errors
+    ///
+    /// If the frame that begins here is announced to be longer than the limit.
     #[expect(clippy::should_implement_trait, reason = "the text is borrowed, and there may be more later")]
     pub fn next(&mut self) -> Result<Option<&[u8]>, TooLong> {
         let rest = &self.bytes[self.given..];

@@ -44,6 +44,10 @@ pub enum TooLarge {
 }
 
 /// Cuts a set into parts that fit into frames. `json_len` tells the length of an intent's JSON text.
+///
+/// # Errors
+///
+/// If one element does not fit into a frame, or the set into [`PARTS_MAX`] of them.
 pub fn split(set: NodeSet, json_len: impl Fn(&IntentBody) -> usize) -> Result<Vec<IntentsPart>, TooLarge> {
     split_at(FRAME_MAX - ENVELOPE, set, json_len)
 }
@@ -133,6 +137,10 @@ pub struct Assembly {
 
 impl Assembly {
     /// Takes a part; gives the set that it completes.
+    ///
+    /// # Errors
+    ///
+    /// If the part is not the next one of its set. What had arrived of that is dropped.
     pub fn add(&mut self, part: IntentsPart) -> Result<Option<NodeSet>, PartError> {
         if let Err(error) = self.judge(&part) {
             *self = Self::default();
