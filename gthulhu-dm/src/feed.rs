@@ -10,15 +10,16 @@
 //! The feed is an offer. A node whose scheduler asks over HTTP works the same without it.
 
 use std::{
+    error::Error,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use gthulhu_http::{health::Check, shutdown::Shutdown};
+use gthulhu_http::{health::Check, shutdown::Shutdown, socket::Socket};
 use gthulhu_lib::{strategy::table::StrategyTable, wire::feed::Explanation};
 use tokio::{
-    net::UnixStream,
+    net::{UnixListener, UnixStream},
     sync::{Semaphore, oneshot, watch},
     task::{JoinHandle, JoinSet},
     time::{Instant, sleep, timeout},
@@ -30,13 +31,11 @@ mod asks;
 mod hub;
 mod peer;
 mod sets;
-mod socket;
 mod stream;
 mod tables;
 
 use asks::Ask;
 use hub::Hub;
-use socket::Socket;
 
 /// Connections at a time, the greeting ones included: so many of those who may be scheduler, and so many of others.
 const PEERS: usize = 8;
@@ -123,14 +122,14 @@ async fn listen(path: PathBuf, hub: Arc<Hub>, offered: Offered, shutdown: Shutdo
     let mut peers = JoinSet::new();
     let mut tell = true;
     loop {
-        let opened = Socket::open(&path);
+        let opened = open(&path);
         hub.listens(opened.as_ref().map(|_| ()).map_err(ToString::to_string));
         match opened {
-            Ok(socket) => {
+            Ok((socket, listener)) => {
                 tracing::info!(socket = %path.display(), "the feed listens");
                 tell = true;
                 tokio::select! {
-                    () = accept(&socket, &mut peers, &hub, &offered, &shutdown) => {}
+                    () = accept(&socket, &listener, &mut peers, &hub, &offered, &shutdown) => {}
                     () = shutdown.requested() => break,
                 }
                 tracing::warn!(socket = %path.display(), "the feed's socket is gone; making another");
@@ -150,9 +149,18 @@ async fn listen(path: PathBuf, hub: Arc<Hub>, offered: Offered, shutdown: Shutdo
     let _ = timeout(FAREWELL, async { while peers.join_next().await.is_some() {} }).await;
 }
 
+/// The socket, and the runtime's way to hear of connections.
+fn open(path: &Path) -> Result<(Socket, UnixListener), Box<dyn Error + Send + Sync>> {
+    let socket = Socket::open(path)?;
+    let listener = socket.listener().try_clone()?;
+    listener.set_nonblocking(true)?;
+    Ok((socket, UnixListener::from_std(listener)?))
+}
+
 /// Serves whoever connects, until the socket's file is gone.
 async fn accept(
     socket: &Socket,
+    listener: &UnixListener,
     peers: &mut JoinSet<()>,
     hub: &Arc<Hub>,
     offered: &Offered,
@@ -162,7 +170,7 @@ async fn accept(
     let mut look = tokio::time::interval(LOOK);
     loop {
         let stream: UnixStream = tokio::select! {
-            accepted = socket.listener().accept() => match accepted {
+            accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     // Out of descriptors, most likely: others have to end first.

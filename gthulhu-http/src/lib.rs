@@ -19,7 +19,7 @@
 //!
 //! Where to look: the wire is in [`json`], [`reply`] and [`error`]; who may do what is a [`route::Policy`]; secrets
 //! live in [`keys`], [`tokens`], [`certs`], [`random`] and [`files`]; who is at the other end is proven in [`tls`]; calls to
-//! other daemons go through [`client`]; tests of daemons start from the `testkit` (feature `test-kit`).
+//! other daemons go through [`client`], programs of the same machine come to a [`socket`]; tests of daemons start from the `testkit` (feature `test-kit`).
 
 pub mod call;
 pub mod certs;
@@ -40,6 +40,7 @@ pub mod router;
 pub mod server;
 pub mod settings;
 pub mod shutdown;
+pub mod socket;
 pub mod supervised;
 #[cfg(feature = "test-kit")]
 pub mod testkit;

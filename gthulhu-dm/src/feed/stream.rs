@@ -1,18 +1,16 @@
 //! Frames over a connection, with a deadline on everything that a peer can make last.
 
 use std::{
-    io::{self, ErrorKind, IoSlice},
-    mem::MaybeUninit,
+    io::{self, ErrorKind},
     os::fd::BorrowedFd,
     time::Duration,
 };
 
-use gthulhu_http::json;
+use gthulhu_http::{json, socket::send_with};
 use gthulhu_lib::wire::feed::{
     Bye, FRAME_MAX, Frame,
     codec::{Deframer, framed},
 };
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use thiserror::Error;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, Interest},
@@ -137,15 +135,7 @@ impl Outgoing {
     /// Sends the bytes of a frame, with a file of ours for the peer.
     pub(super) async fn send_with(&mut self, frame: &[u8], file: BorrowedFd<'_>) -> Result<(), Gone> {
         let stream: &UnixStream = self.0.as_ref();
-        let sending = stream.async_io(Interest::WRITABLE, || {
-            let files = [file];
-            let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-            let mut with = SendAncillaryBuffer::new(&mut room);
-            if !with.push(SendAncillaryMessage::ScmRights(&files)) {
-                return Err(io::Error::other("no room for a file"));
-            }
-            Ok(sendmsg(stream, &[IoSlice::new(frame)], &mut with, SendFlags::NOSIGNAL)?)
-        });
+        let sending = stream.async_io(Interest::WRITABLE, || send_with(stream, frame, file));
         let sent = timeout(DEADLINE, sending).await.map_err(|_| Gone::Slow(DEADLINE))??;
         self.send(&frame[sent..]).await
     }

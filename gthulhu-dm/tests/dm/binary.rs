@@ -213,7 +213,7 @@ async fn the_feeds_socket_of_a_killed_one_is_taken_over_and_at_the_end_it_is_gon
     command.env("DM_STATE_DIR", place.path("other"));
     let other = Running::start(command);
     other.shows("/readyz?verbose", "[-] feed: ").await;
-    assert!(other.client().get("/readyz?verbose").await.text().contains("in use by another decision maker"));
+    assert!(other.client().get("/readyz?verbose").await.text().contains("in use by another process"));
     assert_eq!(other.client().post(INTENTS, &numbered(3, 7)).await.status, 200);
     drop(other);
     running.kill();

@@ -1,15 +1,17 @@
-//! The socket's file: made so that nobody meets it half made, replaced when its maker is dead, removed at the end.
+//! A unix socket that other programs of the machine may connect to: its file is made so that nobody meets it half made,
+//! replaced when its maker is dead, removed at the end. And how a file of ours is handed to one who has.
 
-use std::{
-    fs::{self, DirBuilder, File, Permissions},
-    io::{self, ErrorKind},
-    os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown},
-    path::{Path, PathBuf},
-};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use thiserror::Error;
-use tokio::net::UnixListener;
 
 /// Its owner and its group may connect; who else connects is told apart by his uid.
 const MODE: u32 = 0o660;
@@ -19,11 +21,11 @@ const GROUP: &str = "gthulhu";
 
 /// Why there is no socket.
 #[derive(Debug, Error)]
-pub(super) enum SocketError {
-    /// Another decision maker has it.
-    #[error("{0} is in use by another decision maker")]
+pub enum SocketError {
+    /// Somebody listens there already.
+    #[error("{0} is in use by another process")]
     InUse(PathBuf),
-    /// Something is there that was not made by a decision maker.
+    /// Something is there that nobody made to listen at.
     #[error("{0} is there and is no socket")]
     Other(PathBuf),
     /// The system refused.
@@ -40,7 +42,7 @@ pub(super) enum SocketError {
 
 /// A listening socket and its file, which is removed with this value.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub struct Socket {
     listener: UnixListener,
     path: PathBuf,
     /// Device and inode of the file, which tell it from another one at the same path.
@@ -50,8 +52,9 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Listens at `path`. Must be called inside a runtime.
-    pub(super) fn open(path: &Path) -> Result<Socket, SocketError> {
+    /// Listens at `path`, for this process's own user and for the members of the group `gthulhu`. A directory that is
+    /// missing is made.
+    pub fn open(path: &Path) -> Result<Socket, SocketError> {
         let io = |action, path: &Path| {
             let path = path.to_owned();
             move |source| SocketError::Io { action, path, source }
@@ -82,12 +85,13 @@ impl Socket {
         Ok(Socket { listener, path: path.to_owned(), file, _lock: lock })
     }
 
-    pub(super) fn listener(&self) -> &UnixListener {
+    /// Where connections come in.
+    pub fn listener(&self) -> &UnixListener {
         &self.listener
     }
 
     /// Whether whoever opens the path meets this socket.
-    pub(super) fn is_in_place(&self) -> bool {
+    pub fn is_in_place(&self) -> bool {
         identity(&self.path).is_ok_and(|file| file == self.file)
     }
 }
@@ -95,7 +99,7 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.is_in_place() {
-            // What stays behind is replaced by the next decision maker.
+            // What stays behind is replaced by the next one who listens there.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -126,7 +130,7 @@ fn lock(path: &Path) -> Result<File, SocketError> {
     }
 }
 
-/// Lets the group connect, if there is one; a decision maker that may not give files away says so and goes on.
+/// Lets the group connect, if there is one; who may not give files away says so and goes on.
 fn give_to_group(path: &Path, groups: Option<&str>) {
     let Some(gid) = groups.and_then(gid) else { return };
     // It has it already where the process belongs to that group, and then the right to give files away is not asked for.
@@ -134,8 +138,19 @@ fn give_to_group(path: &Path, groups: Option<&str>) {
         return;
     }
     if let Err(error) = chown(path, None, Some(gid)) {
-        tracing::warn!(group = GROUP, %error, "the feed's socket cannot be given to the group");
+        tracing::warn!(group = GROUP, socket = %path.display(), %error, "the socket cannot be given to the group");
     }
+}
+
+/// Sends `bytes` to a peer, and with the first of them a file of ours. As many as went, as of a write.
+pub fn send_with(stream: impl AsFd, bytes: &[u8], file: BorrowedFd<'_>) -> io::Result<usize> {
+    let files = [file];
+    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut with = SendAncillaryBuffer::new(&mut room);
+    if !with.push(SendAncillaryMessage::ScmRights(&files)) {
+        return Err(io::Error::other("no room for a file"));
+    }
+    Ok(sendmsg(stream, &[IoSlice::new(bytes)], &mut with, SendFlags::NOSIGNAL)?)
 }
 
 /// The group's number, from the text of `/etc/group`.
@@ -154,8 +169,8 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn it_is_there_as_it_should_be_and_gone_at_the_end() {
+    #[test]
+    fn it_is_there_as_it_should_be_and_gone_at_the_end() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("run/feed.sock");
         let socket = Socket::open(&path).unwrap();
@@ -168,13 +183,13 @@ mod tests {
         assert!(!path.exists());
     }
 
-    #[tokio::test]
-    async fn one_that_is_in_use_is_left_alone_and_one_of_the_dead_is_replaced() {
+    #[test]
+    fn one_that_is_in_use_is_left_alone_and_one_of_the_dead_is_replaced() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("feed.sock");
         // What `kill -9` leaves behind: files, and nobody who holds them.
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        drop(std::os::unix::net::UnixListener::bind(beside(&path, ".new")).unwrap());
+        drop(UnixListener::bind(&path).unwrap());
+        drop(UnixListener::bind(beside(&path, ".new")).unwrap());
         fs::write(beside(&path, ".lock"), "").unwrap();
         let socket = Socket::open(&path).unwrap();
         UnixStream::connect(&path).unwrap();
@@ -182,8 +197,8 @@ mod tests {
         assert!(socket.is_in_place(), "the other one changed nothing");
     }
 
-    #[tokio::test]
-    async fn what_is_no_socket_is_not_touched() {
+    #[test]
+    fn what_is_no_socket_is_not_touched() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("feed.sock");
         fs::write(&path, "precious").unwrap();
@@ -192,8 +207,8 @@ mod tests {
         assert!(matches!(Socket::open(&path.join("feed.sock")), Err(SocketError::Io { .. })));
     }
 
-    #[tokio::test]
-    async fn a_file_that_somebody_else_put_there_is_not_removed() {
+    #[test]
+    fn a_file_that_somebody_else_put_there_is_not_removed() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("feed.sock");
         let socket = Socket::open(&path).unwrap();
