@@ -1,6 +1,7 @@
 /*
- * The table of a decision maker that runs on this machine: `lookup PID [SOCKET]` prints the strategy of a process. A
- * scheduler does the same for each task that it is about to run, by the inline gthulhu_view_lookup.
+ * The table of a decision maker that runs on this machine, or of a scheduler that serves its own (`gthulhu-scx run --table
+ * SOCKET`): `lookup PID [SOCKET]` prints the strategy of a process. Whoever schedules does the same for each task that is
+ * about to run, by the inline gthulhu_view_lookup.
  */
 #include <gthulhu.h>
 #include <stdio.h>

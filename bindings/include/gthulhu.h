@@ -233,12 +233,11 @@ uint32_t gthulhu_engine_free(struct gthulhu_engine *engine);
 struct gthulhu_table *gthulhu_table_open(int file, struct gthulhu_error *error);
 
 /*
- Gets the table of a decision maker, by its feed: a unix socket, NULL for /run/gthulhu/feed.sock. Waits 5 s for it at most. A
- decision maker that is started again has another table: ask again now and then, and keep the old one until there is
- an answer.
+ Gets the table that another process serves at this unix socket, a decision maker (its feed) or a scheduler; NULL for
+ /run/gthulhu/feed.sock, which is the decision maker's. Waits 5 s for it at most. One that is started again has another
+ table: ask again now and then, and keep the old one until there is an answer.
  */
-struct gthulhu_table *gthulhu_table_connect(const char *socket,
-                                            struct gthulhu_error *error);
+struct gthulhu_table *gthulhu_table_connect(const char *socket, struct gthulhu_error *error);
 
 /*
  The word of a task as published; 0 if it has none, or the handle is bad. gthulhu_word_priority and others read it.
@@ -350,12 +349,11 @@ const char *gthulhu_code_text(uint32_t code);
 struct gthulhu_table *gthulhu_table_open(int file, struct gthulhu_error *error);
 
 /*
- Gets the table of a decision maker, by its feed: a unix socket, NULL for /run/gthulhu/feed.sock. Waits 5 s for it at most. A
- decision maker that is started again has another table: ask again now and then, and keep the old one until there is
- an answer.
+ Gets the table that another process serves at this unix socket, a decision maker (its feed) or a scheduler; NULL for
+ /run/gthulhu/feed.sock, which is the decision maker's. Waits 5 s for it at most. One that is started again has another
+ table: ask again now and then, and keep the old one until there is an answer.
  */
-struct gthulhu_table *gthulhu_table_connect(const char *socket,
-                                            struct gthulhu_error *error);
+struct gthulhu_table *gthulhu_table_connect(const char *socket, struct gthulhu_error *error);
 
 /*
  The word of a task as published; 0 if it has none, or the handle is bad. gthulhu_word_priority and others read it.

@@ -1,4 +1,4 @@
-//! The file of a decision maker's table, by its feed.
+//! The file of a table that another process writes, a decision maker or a scheduler, by its socket.
 
 use std::io::{self, ErrorKind, IoSliceMut, Write};
 use std::mem::MaybeUninit;

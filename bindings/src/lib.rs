@@ -3,7 +3,7 @@
 //! ```text
 //!   engine.rs   intents in, PIDs out          -+
 //!   table.rs    look tasks up                  +-- each function: boundary.rs around it, handles.rs in front
-//!   connect.rs  the table of a decision maker -+
+//!   connect.rs  the table of another process  -+
 //!   error.rs    numbers, and a text for each failure
 //! ```
 //!

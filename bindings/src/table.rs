@@ -1,4 +1,4 @@
-//! The table of strategies: of an engine in this process, of a file that was handed over, or of a decision maker.
+//! The table of strategies: of an engine in this process, of a file that was handed over, or of another process that serves its own.
 
 use std::ffi::{c_char, c_int};
 use std::os::fd::BorrowedFd;
@@ -51,9 +51,9 @@ pub unsafe extern "C" fn gthulhu_table_open(file: c_int, error: *mut gthulhu_err
     }
 }
 
-/// Gets the table of a decision maker, by its feed: a unix socket, NULL for /run/gthulhu/feed.sock. Waits 5 s for it at most. A
-/// decision maker that is started again has another table: ask again now and then, and keep the old one until there is
-/// an answer.
+/// Gets the table that another process serves at this unix socket, a decision maker (its feed) or a scheduler; NULL for
+/// /run/gthulhu/feed.sock, which is the decision maker's. Waits 5 s for it at most. One that is started again has another
+/// table: ask again now and then, and keep the old one until there is an answer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gthulhu_table_connect(
     socket: *const c_char,

@@ -30,6 +30,7 @@ Files:
   scx_config.toml        the settings; in ./config, /etc/gthulhu or /app/config; may be missing
   /run/gthulhu/scx.sock  [control].socket: where status, stats and explain ask
   /run/gthulhu/feed.sock [feed].socket: where intents come from, without --intents
+  [table].socket         where other programs get the table of strategies; none by default
 
 Environment:
   SCX_SECTION_KEY      sets one key, whether the file has it or not: SCX_FEED_SOCKET is the key
@@ -45,7 +46,7 @@ Exit codes:
   69  no running scheduler answers
   70  the kernel refused the programs, or a fault inside this one
   71  the system refused something it normally grants
-  73  the control socket cannot be made
+  73  the control socket, or the table's, cannot be made
   74  reading or writing failed
   75  another scheduler is attached, or another gthulhu-scx runs
   77  a capability is missing
@@ -120,6 +121,9 @@ pub struct RunArgs {
     /// Take intents from the decision maker at this socket; beats [feed].socket and [intents].file
     #[arg(long, value_name = "SOCKET")]
     pub feed: Option<PathBuf>,
+    /// Give the table of strategies to other programs at this socket; beats [table].socket
+    #[arg(long, value_name = "SOCKET")]
+    pub table: Option<PathBuf>,
     /// What to do where CPU limits (cpu.max) cannot be enforced; beats [scheduler].honour_limits
     #[arg(long, value_name = "HOW")]
     pub honour_limits: Option<HonourLimits>,

@@ -4,6 +4,7 @@
 //! defaults are enough.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use gthulhu_http::settings::{Configuration, Finding, Origins, rules};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 mod sections;
 
-pub use sections::{Control, Feed, HonourLimits, Intents, Limits, Logging, Node, Scheduler};
+pub use sections::{Control, Feed, HonourLimits, Intents, Limits, Logging, Node, Scheduler, Table};
 
 /// Everything that can be set: by file, and each key by `SCX_SECTION_KEY` in the environment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -26,6 +27,7 @@ pub struct Config {
     pub intents: Intents,
     pub feed: Feed,
     pub control: Control,
+    pub table: Table,
     pub scheduler: Scheduler,
     pub node: Node,
     pub limits: Limits,
@@ -53,8 +55,11 @@ impl Configuration for Config {
 
 impl Config {
     fn wrong(&self) -> Vec<Finding> {
-        let Config { node, scheduler, .. } = self;
+        let Config { node, scheduler, intents, feed, control, table, .. } = self;
         let root = Some(node.cgroup_root.as_str()).filter(|root| !root.is_empty());
+        let is_unset = |path: &Path| path.as_os_str().is_empty();
+        let by_feed = is_unset(&intents.file);
+        let table_at = |other: &Path| !is_unset(other) && table.socket == other;
         let rows = [
             rules::log_level("logging.level", &self.logging.level),
             rules::duration("scheduler.slice", scheduler.slice, SLICE),
@@ -63,10 +68,17 @@ impl Config {
             Roots::new(root, OwnDepth::default())
                 .err()
                 .map(|error| Finding::wrong("node.cgroup_root", format!("must be a cgroup's path: {error}"))),
-            (self.control.socket.as_os_str().is_empty())
-                .then(|| Finding::wrong("control.socket", "must name a socket")),
-            (self.intents.file.as_os_str().is_empty() && self.feed.socket.as_os_str().is_empty())
+            is_unset(&control.socket).then(|| Finding::wrong("control.socket", "must name a socket")),
+            (by_feed && is_unset(&feed.socket))
                 .then(|| Finding::wrong("feed.socket", "must name a socket, or intents.file a file")),
+            table_at(&control.socket)
+                .then(|| Finding::wrong("table.socket", "must be another than control.socket")),
+            (by_feed && table_at(&feed.socket)).then(|| {
+                Finding::wrong(
+                    "table.socket",
+                    "must be another than feed.socket, where a decision maker listens",
+                )
+            }),
         ];
         rows.into_iter().flatten().collect()
     }
@@ -86,7 +98,7 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_by_its_key() {
         type Edit = fn(&mut Config);
-        let rows: [(&str, Edit); 9] = [
+        let rows: [(&str, Edit); 11] = [
             ("logging.level", |c| c.logging.level = "loud".into()),
             ("scheduler.slice", |c| c.scheduler.slice = DurationText::new(Duration::from_micros(99))),
             ("scheduler.slice", |c| c.scheduler.slice = DurationText::new(Duration::from_millis(101))),
@@ -96,6 +108,8 @@ mod tests {
             ("node.cgroup_root", |c| c.node.cgroup_root = "../kubepods".into()),
             ("control.socket", |c| c.control.socket = "".into()),
             ("feed.socket", |c| c.feed.socket = "".into()),
+            ("table.socket", |c| c.table.socket = c.control.socket.clone()),
+            ("table.socket", |c| c.table.socket = c.feed.socket.clone()),
         ];
         for (key, edit) in rows {
             let mut config = Config::default();

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use gthulhu_lib::engine::Engine;
 use gthulhu_lib::process::{ProcessId, SourceError};
 use gthulhu_lib::strategy::Resolved;
+use gthulhu_lib::strategy::table::TableWriter;
 
 use crate::cgroups::Tree;
 use crate::maps::{Event, KernelMaps, MapsError};
@@ -32,6 +33,7 @@ mod pace;
 mod places;
 mod plan;
 mod processes;
+mod readers;
 mod verdicts;
 mod written;
 
@@ -109,6 +111,8 @@ pub struct Governor {
     numbers: RuleNumbers,
     processes: Processes,
     written: Written,
+    /// The table of other programs, if there are to be any.
+    readers: Option<TableWriter>,
     facts: Facts,
     /// Events that had found no room in the ring when that was last looked at.
     events_lost: u64,
@@ -131,6 +135,7 @@ impl Governor {
             numbers: RuleNumbers::default(),
             processes: Processes::default(),
             written: Written::default(),
+            readers: None,
             facts: Facts::default(),
             events_lost: 0,
             complained: false,
@@ -239,6 +244,7 @@ impl Governor {
             self.stale.places = false;
         }
         self.unwritten = true;
+        self.tell_readers();
         Ok(())
     }
 
@@ -248,6 +254,9 @@ impl Governor {
         if changed && self.pace.is_polling() {
             // Beside older hierarchies a cgroup begins to count with its first process, which is no event.
             (self.stale.places, self.unwritten) = (true, true);
+        }
+        if changed || self.readers_want_more_than_pods() {
+            self.tell_readers();
         }
         self.pace.walked();
         Ok(())

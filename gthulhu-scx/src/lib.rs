@@ -14,7 +14,7 @@
 //!
 //! Where to look: the life of the process is [`run`]; what it may ask of the kernel is [`machine`], which [`kernel`]
 //! answers with [`scheduler`] and [`maps`]; when it attaches again is [`supervise`]; what this machine must have is
-//! [`preflight`]; what a person asks is [`control`], [`status`], [`stats`] and [`explain`]. Without any scheduler, [`watch`] is
+//! [`preflight`]; what other programs look tasks up in is [`table`]; what a person asks is [`control`], [`status`], [`stats`] and [`explain`]. Without any scheduler, [`watch`] is
 //! what the kernel tells of processes, and [`monitor`] tells it on.
 
 pub mod ask;
@@ -39,5 +39,6 @@ pub mod scheduler;
 pub mod stats;
 pub mod status;
 pub mod supervise;
+pub mod table;
 pub mod targets;
 pub mod watch;

@@ -3,8 +3,8 @@
 //! ```text
 //!   intents file ──┐                                      ┌──> maps of the kernel side
 //!   feed ──────────┼──letters──> worker: one thread ──────┤
-//!   control socket ┘             governor, supervisor     └──> feed: counters, events, explanations
-//!                                      ^
+//!   control socket ┘             governor, supervisor     ├──> feed: counters, events, explanations
+//!                                      ^                   └──> table, for other programs
 //!                                      └── events of the kernel side
 //! ```
 //!
@@ -16,12 +16,14 @@ use std::thread;
 use std::time::Instant;
 
 use gthulhu_http::exit::{self, Exit};
+use gthulhu_http::socket::SocketError;
 use gthulhu_http::supervised::Supervised;
 use gthulhu_http::{logs, settings, shutdown};
 use gthulhu_lib::engine::{Engine, EngineOptions};
 use gthulhu_lib::intent::Limits;
 use gthulhu_lib::process::cgroup::{OwnDepth, Roots};
 use gthulhu_lib::process::walk::{ProcWalk, WalkOptions};
+use gthulhu_lib::strategy::table::{PID_MAX_LIMIT, TableWriter};
 use gthulhu_lib::wire::feed::Role;
 use tokio::sync::oneshot;
 
@@ -37,6 +39,7 @@ use crate::intents_file::watch::Watch;
 use crate::kernel::Kernel;
 use crate::preflight::{self, Condition, Host};
 use crate::privileges;
+use crate::table;
 
 mod answers;
 mod standing;
@@ -63,8 +66,9 @@ pub fn run(args: &RunArgs) -> Result<(), Exit> {
         }
         looked => looked?,
     }
-    let governor = governor(&config.node)?;
+    let mut governor = governor(&config.node)?;
     let control = Server::bind(&config.control.socket).map_err(|error| control_exit(&error))?;
+    let readers = share(&config.table.socket, &mut governor)?;
     let (address, inbox) = inbox().map_err(|error| refused(&error))?;
     let limits = Limits { accept_any_priority: config.limits.accept_any_priority };
     let mut standing = Standing::new(&origin, governor.tree());
@@ -85,6 +89,9 @@ pub fn run(args: &RunArgs) -> Result<(), Exit> {
     // The threads from here on have no capability at all.
     privileges::drop_all().map_err(|error| refused(&error))?;
     control.serve(address.clone()).map_err(|error| control_exit(&error))?;
+    if let Some(readers) = &readers {
+        readers.serve().map_err(|error| refused(&error))?;
+    }
     source.start(&address)?;
     until_stopped(&address, end)
 }
@@ -115,6 +122,7 @@ enum Origin {
 /// The configuration with what the command line says, and where intents come from.
 fn chosen(mut config: Config, args: &RunArgs) -> (Config, Origin) {
     config.scheduler.honour_limits = args.honour_limits.unwrap_or(config.scheduler.honour_limits);
+    config.table.socket = args.table.clone().unwrap_or(config.table.socket);
     let origin = match (&args.intents, &args.feed) {
         (Some(file), _) => Origin::File(file.clone()),
         (None, Some(socket)) => Origin::Feed(socket.clone()),
@@ -186,6 +194,17 @@ fn governor(node: &Node) -> Result<Governor, Exit> {
     Ok(Governor::new(engine, tree, proc_root, poll, Arc::new(Instant::now)))
 }
 
+/// The table for other programs and the socket at which they get it, if there is to be one.
+fn share(socket: &Path, governor: &mut Governor) -> Result<Option<table::Server>, Exit> {
+    if socket.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let writer = TableWriter::try_new(PID_MAX_LIMIT).map_err(|error| refused(&error))?;
+    let server = table::Server::bind(socket, governor.share(writer)).map_err(|error| table_exit(&error))?;
+    tracing::info!(socket = %socket.display(), "other programs can get the table");
+    Ok(Some(server))
+}
+
 /// Waits for a signal or for the worker's own end, whichever comes first, and for the end in any case.
 fn until_stopped(address: &Address, end: oneshot::Receiver<Result<(), Exit>>) -> Result<(), Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -229,6 +248,17 @@ fn control_exit(error: &ControlError) -> Exit {
         _ => exit::CANNOT_CREATE,
     };
     Exit::new(code, format!("control.socket: {error}"))
+}
+
+fn table_exit(error: &SocketError) -> Exit {
+    let code = match error {
+        SocketError::InUse(_) => exit::TEMPORARY,
+        SocketError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            exit::NO_PERMISSION
+        }
+        _ => exit::CANNOT_CREATE,
+    };
+    Exit::new(code, format!("table.socket: {error}"))
 }
 
 /// The path as people are told it.

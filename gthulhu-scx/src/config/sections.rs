@@ -56,6 +56,14 @@ impl Default for Control {
     }
 }
 
+/// `[table]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Table {
+    /// The socket by which other programs get the table of strategies; empty: none does.
+    pub socket: PathBuf,
+}
+
 /// What to do about CPU limits (`cpu.max`) on a kernel that does not let a scheduler enforce them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]

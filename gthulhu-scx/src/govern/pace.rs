@@ -23,6 +23,8 @@ pub(super) struct Pace {
     poll: Duration,
     /// Whether some rules follow from processes, so that these have to be looked at without being told to.
     polling: bool,
+    /// Whether the table of other programs follows from processes.
+    sharing: bool,
     publish: Instant,
     walk: Instant,
     poll_walk: Instant,
@@ -35,11 +37,12 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(clock: Clock, poll: Duration) -> Self {
         let now = clock();
-        let polling = false;
+        let (polling, sharing) = (false, false);
         Self {
             clock,
             poll,
             polling,
+            sharing,
             publish: now,
             walk: now,
             poll_walk: now + poll,
@@ -58,7 +61,7 @@ impl Pace {
         if processes {
             due = due.min(self.walk);
         }
-        if self.polling {
+        if self.polling || self.sharing {
             due = due.min(self.poll_walk);
         }
         due
@@ -73,7 +76,7 @@ impl Pace {
     pub(super) fn may_walk(&mut self, wanted: bool) -> bool {
         let now = self.now();
         self.started = now;
-        wanted && now >= self.walk || self.polling && now >= self.poll_walk
+        wanted && now >= self.walk || (self.polling || self.sharing) && now >= self.poll_walk
     }
 
     pub(super) fn may_sweep(&mut self) -> bool {
@@ -127,6 +130,10 @@ impl Pace {
             self.poll_walk = self.now() + self.poll;
         }
         self.polling = polling;
+    }
+
+    pub(super) fn share(&mut self) {
+        self.sharing = true;
     }
 
     fn now(&self) -> Instant {

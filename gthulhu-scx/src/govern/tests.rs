@@ -22,6 +22,7 @@ use crate::targets::{Builder, Target};
 mod cgroups;
 mod pacing;
 mod processes;
+mod readers;
 
 const A: &str = "20da609e-6973-4463-a1e3-1b0b4f33cb1e";
 const B: &str = "31e4e721-a5a0-4a3c-8a1b-93d3d1c4f0aa";

@@ -225,11 +225,15 @@ impl<M: Machine> Worker<M> {
 
     fn govern(&mut self) {
         let now = self.now();
-        let Some(attached) = &mut self.attached else { return };
         if self.governor.due() > now {
             return;
         }
-        match self.governor.work(attached.maps()) {
+        let worked = match &mut self.attached {
+            Some(attached) => self.governor.work(attached.maps()),
+            None if self.governor.shares() => self.governor.work_for_readers(),
+            None => return,
+        };
+        match worked {
             Ok(()) if self.complained => {
                 self.complained = false;
                 tracing::info!("strategies can be written again");
