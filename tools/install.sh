@@ -58,17 +58,19 @@ install_completions() {
 }
 
 install_units() {
-    local unit
+    local source program unit
     case $prefix in
         "${HOME:-/home}"/* | /home/*)
             echo "left out: units, which see no $prefix; a PREFIX outside of home directories has them" >&2
             return
             ;;
     esac
-    for program in "${programs[@]}"; do
+    for source in deployment/systemd/*.service; do
+        program=$(sed -n 's|^ExecStart=@bindir@/\([^ ]*\).*|\1|p' "$source")
+        [[ " ${programs[*]} " = *" $program "* ]] || continue
         unit=$(mktemp)
-        sed "s|@bindir@|$prefix/bin|; s|@etc@|$etc|" "deployment/systemd/$program.service" >"$unit"
-        put_as 0644 "$unit" "$prefix/lib/systemd/system/$program.service"
+        sed "s|@bindir@|$prefix/bin|; s|@etc@|$etc|" "$source" >"$unit"
+        put_as 0644 "$unit" "$prefix/lib/systemd/system/${source##*/}"
         rm "$unit"
     done
     put_as 0644 deployment/systemd/gthulhu.sysusers "$prefix/lib/sysusers.d/gthulhu.conf"

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 mod sections;
 
-pub use sections::{Control, Feed, HonourLimits, Intents, Limits, Logging, Node, Scheduler, Table};
+pub use sections::{Control, Feed, HonourLimits, Intents, Limits, Logging, Monitor, Node, Scheduler, Table};
 
 /// Everything that can be set: by file, and each key by `SCX_SECTION_KEY` in the environment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -29,6 +29,7 @@ pub struct Config {
     pub control: Control,
     pub table: Table,
     pub scheduler: Scheduler,
+    pub monitor: Monitor,
     pub node: Node,
     pub limits: Limits,
 }

@@ -8,6 +8,7 @@ use std::thread;
 
 use gthulhu_http::exit::{self, Exit};
 use gthulhu_http::settings::Configuration as _;
+use gthulhu_http::supervised::Supervised;
 use gthulhu_http::{logs, settings, shutdown};
 use gthulhu_lib::process::{Changes, ProcessSource, SourceError};
 use gthulhu_lib::wire::feed::Processes;
@@ -19,6 +20,7 @@ use crate::config::{Config, Node};
 use crate::inbox::{Address, Inbox, Letter, inbox};
 use crate::preflight::{self, Host};
 use crate::privileges;
+use crate::run::wait_to_be_stopped;
 use crate::scheduler::LoadError;
 use crate::watch::{BpfEvents, Unavailable, WatchOptions};
 
@@ -29,7 +31,18 @@ pub fn run(args: &MonitorArgs, out: &mut impl Write) -> Result<(), Exit> {
     let ready = settings::for_serving::<Config>(&args.file, settings::environment)?;
     logs::init(&ready.config.logging.level, logs::Format::Auto)?;
     ready.remark();
-    let mut source = source(&ready.config.node)?;
+    let Config { node, monitor, .. } = &ready.config;
+    if args.feed.is_some() && !monitor.enable {
+        tracing::info!("monitor.enable is false: the decision maker finds processes by itself");
+        return wait_to_be_stopped();
+    }
+    let mut source = match source(node) {
+        Err(lacking) if args.feed.is_some() && !monitor.required && lacking.code == exit::CONFIG => {
+            tracing::warn!(%lacking, "monitor.required is false: the decision maker finds processes by itself");
+            return wait_to_be_stopped();
+        }
+        source => source?,
+    };
     privileges::drop_all().map_err(|error| refused(&error))?;
     if args.once {
         let Processes { news, .. } = all(&mut source)?;
@@ -37,10 +50,14 @@ pub fn run(args: &MonitorArgs, out: &mut impl Write) -> Result<(), Exit> {
     }
     let (address, inbox) = inbox().map_err(|error| refused(&error))?;
     stop_by_signals(address.clone()).map_err(|error| refused(&error))?;
+    let supervised = Supervised::of_environment();
+    supervised.ready();
     match args.feed.clone() {
-        Some(socket) => upward::tell(&mut source, &inbox, address, socket),
-        None => follow(&mut source, &inbox, |told| print(out, told)),
+        Some(socket) => upward::tell(&mut source, &inbox, address, socket)?,
+        None => follow(&mut source, &inbox, |told| print(out, told))?,
     }
+    supervised.stopping();
+    Ok(())
 }
 
 /// From now on SIGTERM and SIGINT are a letter that says to stop. A second one ends the process at once.

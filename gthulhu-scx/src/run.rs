@@ -97,7 +97,7 @@ pub fn run(args: &RunArgs) -> Result<(), Exit> {
 }
 
 /// Does nothing, and can do nothing, until it is asked to stop.
-fn wait_to_be_stopped() -> Result<(), Exit> {
+pub(crate) fn wait_to_be_stopped() -> Result<(), Exit> {
     privileges::drop_all().map_err(|error| refused(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| refused(&error))?.block_on(async {

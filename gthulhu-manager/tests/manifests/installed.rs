@@ -57,16 +57,27 @@ fn what_is_installed_is_whole_and_says_what_it_is() {
         let fish =
             fs::read_to_string(below(&format!("share/fish/vendor_completions.d/{name}.fish"))).unwrap();
         assert!(fish.contains(&format!("complete -c {name} ")), "{fish}");
-        let unit = fs::read_to_string(below(&format!("lib/systemd/system/{name}.service"))).unwrap();
-        let filled = !unit.contains("@bindir@") && !unit.contains("@etc@");
-        assert!(filled && unit.contains(&format!("ExecStart={} ", program.display())), "{unit}");
-        let settings = unit.split("--config ").nth(1).unwrap().lines().next().unwrap();
+        let unit = below(&format!("lib/systemd/system/{name}.service"));
+        assert_eq!(Some(program), started_by(&unit).as_ref(), "{}", unit.display());
+    }
+    let units = files(&below("lib/systemd/system"));
+    for unit in files(&root().join("systemd")).iter().filter(|file| file.extension().unwrap() == "service") {
+        let installed = below("lib/systemd/system").join(unit.file_name().unwrap());
+        let program = started_by(unit).unwrap();
+        let is_there = programs.iter().any(|installed| installed.file_name() == program.file_name());
+        assert_eq!(units.contains(&installed), is_there, "{}", unit.display());
+    }
+    for unit in &units {
+        let text = fs::read_to_string(unit).unwrap();
+        assert!(!text.contains("@bindir@") && !text.contains("@etc@"), "{text}");
+        assert!(programs.contains(&started_by(unit).unwrap()), "{text}");
+        let settings = text.split("--config ").nth(1).unwrap().lines().next().unwrap();
         assert!(Path::new(settings).exists(), "{settings}");
     }
     for page in files(&below("share/man/man1")) {
         assert!(fs::read_to_string(&page).unwrap().contains("\n.TH "), "{}", page.display());
     }
-    if let Err(why) = verify_units(&files(&below("lib/systemd/system"))) {
+    if let Err(why) = verify_units(&units) {
         println!("SKIPPED what_is_installed_is_whole_and_says_what_it_is, of its units: {why}");
     }
 
@@ -75,6 +86,13 @@ fn what_is_installed_is_whole_and_says_what_it_is() {
     fs::write(&settings, "# mine\n").unwrap();
     install(prefix.path());
     assert_eq!(fs::read_to_string(&settings).unwrap(), "# mine\n");
+}
+
+/// The program that a unit starts.
+fn started_by(unit: &Path) -> Option<PathBuf> {
+    let text = fs::read_to_string(unit).unwrap();
+    let command = text.lines().find_map(|line| line.strip_prefix("ExecStart="))?;
+    Some(command.split(' ').next()?.into())
 }
 
 /// systemd takes them, and calls none of them exposed. Why that could not be seen, if it could not.

@@ -103,6 +103,22 @@ impl Default for Scheduler {
     }
 }
 
+/// `[monitor]`: of `monitor --feed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Monitor {
+    /// Whether there is one. Without it, `monitor --feed` gives up all capabilities and waits to be stopped.
+    pub enable: bool,
+    /// Whether a machine that cannot have one is a failure; else it waits there as if it were switched off.
+    pub required: bool,
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Monitor { enable: true, required: true }
+    }
+}
+
 /// `[node]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

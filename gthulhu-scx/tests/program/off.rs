@@ -1,4 +1,4 @@
-//! A scheduler that is switched off, as it is beside every decision maker of a cluster until somebody wants it, or that cannot be
+//! A scheduler or a monitor that is switched off, as it is beside every decision maker of a cluster until somebody wants it, or that cannot be
 //! had where it stands and need not be.
 
 use std::fs;
@@ -11,7 +11,18 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn switched_off_it_may_do_nothing_and_stops_when_told() {
-    waits_and_may_do_nothing(("SCX_SCHEDULER_ENABLE", "false"));
+    waits_and_may_do_nothing("run", &[("SCX_SCHEDULER_ENABLE", "false")]);
+}
+
+#[test]
+fn a_monitor_that_is_switched_off_may_do_nothing_and_stops_when_told() {
+    waits_and_may_do_nothing("monitor", &[("SCX_MONITOR_ENABLE", "false")]);
+}
+
+#[test]
+fn where_a_monitor_cannot_be_had_and_is_not_required_it_waits_as_well() {
+    let nowhere = ("SCX_NODE_CGROUP_MOUNT", "/nonexistent");
+    waits_and_may_do_nothing("monitor", &[("SCX_MONITOR_REQUIRED", "false"), nowhere]);
 }
 
 #[test]
@@ -21,16 +32,17 @@ fn where_it_cannot_be_had_and_is_not_required_it_waits_as_well() {
         println!("SKIPPED {TEST}: this machine can have a scheduler");
         return;
     }
-    waits_and_may_do_nothing(("SCX_SCHEDULER_REQUIRED", "false"));
+    waits_and_may_do_nothing("run", &[("SCX_SCHEDULER_REQUIRED", "false")]);
 }
 
-fn waits_and_may_do_nothing(variable: (&str, &str)) {
+/// The first variable is the one that says so.
+fn waits_and_may_do_nothing(verb: &str, variables: &[(&str, &str)]) {
     let dir = tempfile::tempdir().unwrap();
     let supervisor = UnixDatagram::bind(dir.path().join("notify")).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_gthulhu-scx"))
-        .args(["run", "--feed", "/nonexistent/feed.sock"])
+        .args([verb, "--feed", "/nonexistent/feed.sock"])
         .env_clear()
-        .env(variable.0, variable.1)
+        .envs(variables.iter().copied())
         .env("NOTIFY_SOCKET", dir.path().join("notify"))
         .stderr(Stdio::piped())
         .spawn()
@@ -38,7 +50,12 @@ fn waits_and_may_do_nothing(variable: (&str, &str)) {
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     log.read_line(&mut line).unwrap();
-    assert!(line.contains("scheduling is left to the kernel") && line.contains(&key(variable.0)), "{line}");
+    let key = key(variables[0].0);
+    let instead = match verb {
+        "monitor" => "the decision maker finds processes by itself",
+        _ => "scheduling is left to the kernel",
+    };
+    assert!(line.contains(&format!("{key} is false: {instead}")), "{line}");
     let mut word = [0; 32];
     let length = supervisor.recv(&mut word).unwrap();
     assert_eq!(&word[..length], b"READY=1");

@@ -1,11 +1,15 @@
 //! `monitor` as a person or a program at the other end of a pipe meets it.
 
+use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Lines};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::PATIENCE;
 use crate::actors::{Idle, start_time};
 use crate::pods::{CONTAINER, Pods, skipped};
 use crate::sources::source;
@@ -102,7 +106,7 @@ fn it_tells_what_happens_as_it_happens_until_it_is_stopped() {
     assert_eq!(running.says(), json!({"kind": "anew"}));
     assert_eq!(running.says(), appeared(&first, A));
     // It has what it needs and gives up the right to it.
-    let status = std::fs::read_to_string(format!("/proc/{}/status", running.child.id())).expect("it runs");
+    let status = fs::read_to_string(format!("/proc/{}/status", running.child.id())).expect("it runs");
     for set in ["CapEff", "CapPrm", "CapInh"] {
         assert!(status.contains(&format!("{set}:\t0000000000000000\n")), "{status}");
     }
@@ -133,4 +137,42 @@ fn without_the_right_it_says_which_one_is_missing() {
         assert_eq!(output.status.code(), Some(77), "{said}");
         assert!(said.contains(&format!("missing capability {missing}\n")), "{said}");
     }
+}
+
+/// As `deployment/systemd/gthulhu-monitor.service` starts it.
+#[test]
+fn an_ordinary_user_with_the_two_rights_is_enough_and_a_supervisor_hears_when_it_is_ready() {
+    let test = "an_ordinary_user_with_the_two_rights_is_enough_and_a_supervisor_hears_when_it_is_ready";
+    let Some(pods) = Pods::new(test) else { return };
+    let _root = pods.container(A);
+    if !works(&pods, test) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (program, notify) = (dir.path().join("gthulhu-scx"), dir.path().join("notify"));
+    fs::copy(env!("CARGO_BIN_EXE_gthulhu-scx"), &program).expect("there is room for it");
+    let supervisor = UnixDatagram::bind(&notify).expect("the directory is ours");
+    supervisor.set_read_timeout(Some(PATIENCE)).expect("a socket has a timeout");
+    for (path, mode) in [(dir.path(), 0o755), (&program, 0o755), (&notify, 0o777)] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+    }
+    let heard = || {
+        let mut word = [0; 32];
+        let length = supervisor.recv(&mut word).expect("it says something");
+        String::from_utf8_lossy(&word[..length]).into_owned()
+    };
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65532", "--regid=65532", "--clear-groups", "--no-new-privs"])
+        .args(["--inh-caps", "--ambient-caps", "--bounding-set"].map(|set| format!("{set}={NEEDED}")))
+        .arg(&program)
+        .arg("monitor")
+        .env("SCX_NODE_CGROUP_ROOT", pods.root())
+        .env("NOTIFY_SOCKET", &notify);
+    let mut running = Running::start(command);
+    assert_eq!(heard(), "READY=1");
+    assert_eq!(running.says(), json!({"kind": "anew"}));
+    kill_process(Pid::from_child(&running.child), Signal::TERM).expect("our own child");
+    assert_eq!(heard(), "STOPPING=1");
+    assert_eq!(running.child.wait().expect("our own child").code(), Some(0));
 }
