@@ -1,5 +1,6 @@
 //! Goal `digest`: the merkle root of a large set of intents, against the way it is usually written: strings joined for
-//! each leaf, hashes kept as hexadecimal text.
+//! each leaf, hashes kept as hexadecimal text. Goal `digest-share`: our own digest, against what a node does anyway with a
+//! set that is pushed to it. A set travels whole, so that is the most that a digest which costs what changed could save.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -7,7 +8,7 @@ use std::io::Write;
 
 use gthulhu_lib::intent::digest::hex;
 use gthulhu_lib::intent::{Limits, set::IntentSet};
-use gthulhu_lib::wire::IntentBody;
+use gthulhu_lib::wire::{IntentBody, IntentsBody};
 use sha2::{Digest, Sha256};
 
 use crate::Outcome;
@@ -29,10 +30,24 @@ pub fn run(report: &mut Report<impl Write>) -> Outcome<()> {
     )?;
     report.ratio("digest", turns.b_over_a(), Goal::AtLeast(4.0))?;
     let [ours, theirs] = turns.each([1, 1]);
-    let own = cpu_of(|| set.digest());
+    report.note(format_args!("{} intents, leaves and tree: {ours:.1?}, naive {theirs:.1?}", set.len()))?;
+    share(report, &set, bodies)
+}
+
+fn share(report: &mut Report<impl Write>, set: &IntentSet, bodies: Vec<IntentBody>) -> Outcome<()> {
+    let text = serde_json::to_vec(&IntentsBody { intents: bodies, ..IntentsBody::default() })?;
+    let take = || -> Outcome<IntentSet> {
+        let body: IntentsBody = serde_json::from_slice(&text)?;
+        Ok(IntentSet::check(body.intents, &Limits::default())?)
+    };
+    if take()?.digest() != set.digest() {
+        return Err("the set is another after its way".into());
+    }
+    let turns = in_turns::<Infallible>(5, || Ok(cpu_of(take)), || Ok(cpu_of(|| set.digest())))?;
+    report.ratio("digest-share", turns.b_over_a(), Goal::AtMost(0.25))?;
+    let [taken, digest] = turns.each([1, 1]);
     report.note(format_args!(
-        "{} intents, leaves and tree: {ours:.1?}, naive {theirs:.1?}; our own digest {own:.1?}",
-        set.len()
+        "our own digest {digest:.1?}; read from JSON, checked and put in order {taken:.1?}"
     ))?;
     Ok(())
 }
