@@ -59,6 +59,16 @@ impl Head {
         self.uri.path()
     }
 
+    /// The request target as it was sent.
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The head of another request with the same bytes: all of it but the id.
+    pub(crate) fn again(&self) -> Head {
+        Head { request_id: RequestId::of(&self.headers), ..self.clone() }
+    }
+
     pub(crate) fn set_params(&mut self, params: Vec<(String, String)>) {
         self.params = params;
     }

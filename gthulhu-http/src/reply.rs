@@ -88,6 +88,11 @@ impl Reply {
         self.header(header::CONTENT_TYPE, HeaderValue::from_static(media_type))
     }
 
+    /// The last reply of its connection.
+    pub(crate) fn closing(self) -> Reply {
+        self.header(header::CONNECTION, HeaderValue::from_static("close"))
+    }
+
     /// Names the methods that a path has; `OPTIONS` is always one of them.
     pub(crate) fn allow(self, methods: &[Method]) -> Reply {
         let names: Vec<&str> = std::iter::once("OPTIONS").chain(methods.iter().map(Method::as_str)).collect();

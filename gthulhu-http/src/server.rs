@@ -16,8 +16,11 @@ mod clock;
 mod connection;
 mod connections;
 mod descriptors;
+mod door;
+mod encode;
 mod framing;
 mod outline;
+mod repeats;
 mod request;
 mod stream;
 

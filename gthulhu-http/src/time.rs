@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -14,6 +15,13 @@ pub fn now_rfc3339() -> String {
 /// The given number of seconds since 1970 as `2026-03-10T09:08:07Z`; a time that no calendar holds is shown as 1970.
 pub fn rfc3339(unix_seconds: i64) -> String {
     Timestamp::from_second(unix_seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}
+
+/// The given number of seconds since 1970 as headers have it, `Tue, 10 Mar 2026 09:08:07 GMT` (RFC 9110, section 5.6.7); a time
+/// that no calendar holds is shown as 1970.
+pub(crate) fn http_date(unix_seconds: i64) -> String {
+    let time = Timestamp::from_second(unix_seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&time).unwrap_or_default()
 }
 
 /// Seconds since 1970-01-01T00:00:00Z.

@@ -53,6 +53,9 @@ pub(super) fn pods(size: Size) -> impl Iterator<Item = Arc<Pod>> {
     })
 }
 
+/// What its unit and its manifest set.
+const AS_SHIPPED: [(&str, &str); 1] = [("MALLOC_ARENA_MAX", "2")];
+
 /// A strategy that is there from the start: every pod is meant by one.
 pub(super) fn strategy(number: u32) -> StrategySpec {
     StrategySpec {
@@ -116,7 +119,7 @@ impl Site {
         let config = self.state.write("manager.toml", &self.config(&host, nodes))?;
         drop(held);
         let url = format!("http://{host}");
-        let mut manager = Daemon::start(&self.state, "gthulhu-manager", &config, &url, &[])?;
+        let mut manager = Daemon::start(&self.state, "gthulhu-manager", &config, &url, &AS_SHIPPED)?;
         let api = Api::new(&url);
         manager.ready(&api).await?;
         self.manager = Some(manager);

@@ -44,7 +44,7 @@ impl HttpError {
             reply = reply.allow(allow);
         }
         if self.0.close {
-            reply = reply.header(header::CONNECTION, HeaderValue::from_static("close"));
+            reply = reply.closing();
         }
         reply
     }

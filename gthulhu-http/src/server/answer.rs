@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::Response;
-use http::header::{self, HeaderValue};
 use http_body_util::Full;
 use tokio::task::JoinHandle;
 
@@ -35,10 +34,9 @@ pub(super) enum Progress {
     Over,
 }
 
-impl Future for Answer {
-    type Output = Result<Response<Full<Bytes>>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+impl Answer {
+    /// The reply as it is to be sent.
+    pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Reply> {
         let reply = match &mut self.progress {
             Progress::Making(task, form) => {
                 let made = ready!(Pin::new(task).poll(context));
@@ -52,15 +50,20 @@ impl Future for Answer {
             },
         };
         self.clock.reply_made();
-        Poll::Ready(Ok(response(reply, self.close)))
+        Poll::Ready(if self.close { reply.closing() } else { reply })
     }
 }
 
-fn response(reply: Reply, close: bool) -> Response<Full<Bytes>> {
-    let (status, mut headers, body) = reply.into_parts();
-    if close {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+impl Future for Answer {
+    type Output = Result<Response<Full<Bytes>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_reply(context).map(|reply| Ok(response(reply)))
     }
+}
+
+fn response(reply: Reply) -> Response<Full<Bytes>> {
+    let (status, headers, body) = reply.into_parts();
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -53,6 +53,11 @@ impl Clock {
         }
     }
 
+    /// Whether all was sent that is to be sent, and nothing has come since.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.phase(), Phase::Idle(_))
+    }
+
     /// Ends the connection's right to begin a request, unless it is at work.
     pub(super) fn give_up(&self) -> bool {
         self.change(|phase| matches!(phase, Phase::Head(_) | Phase::Idle(_)).then_some(Phase::GivenUp))

@@ -8,7 +8,6 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, ready};
 
 use hyper::server::conn::http1;
@@ -17,12 +16,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
-use super::answer::Answer;
+use super::Shared;
 use super::clock::Clock;
+use super::door::Door;
 use super::framing::{Framing, Verdict};
-use super::request::{Entry, Origin};
 use super::stream::WatchedStream;
-use super::{Shared, request};
 use crate::tls::{Caller, Transport};
 
 /// The smallest buffer that hyper takes.
@@ -42,18 +40,9 @@ pub(super) async fn run<A: Send + Sync + 'static>(
     let _ = stream.set_nodelay(true);
     let Some((stream, caller)) = shake_hands(&shared, stream, peer, &clock).await else { return };
     let verdict = Arc::new(Verdict::new());
-    let requests = AtomicU64::new(0);
-    let service = service_fn(|incoming| {
-        let entry = match requests.fetch_add(1, Ordering::Relaxed) {
-            head if verdict.condemns(head) => Entry::Ambiguous,
-            _ if !clock.request_began() => Entry::Late,
-            _ if is_refused(&shared, caller.as_ref()) => Entry::Refused,
-            _ => Entry::Open,
-        };
-        let from = Origin { peer, identity: caller.as_ref().map(|caller| Arc::clone(&caller.identity)) };
-        let (progress, close) = request::answer(&shared, from, entry, incoming);
-        Answer { progress, clock: Arc::clone(&clock), close }
-    });
+    let framing = Framing::new(Arc::clone(&verdict));
+    let door = Arc::new(Door::new(Arc::clone(&shared), peer, caller, Arc::clone(&clock), verdict));
+    let service = service_fn(|incoming| door.answer(incoming));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -63,8 +52,7 @@ pub(super) async fn run<A: Send + Sync + 'static>(
         // Told a number, hyper makes its table for each request anew. A smaller one is kept by us.
         builder.max_headers(shared.limits.headers);
     }
-    let framing = Framing::new(Arc::clone(&verdict));
-    let io = TokioIo::new(WatchedStream { stream, clock: Arc::clone(&clock), framing });
+    let io = TokioIo::new(WatchedStream::new(stream, framing, Arc::clone(&door)));
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut stop = pin!(shared.shutdown.requested());
     let mut stopping = false;
@@ -134,14 +122,4 @@ async fn until(clock: &Clock) {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
-}
-
-/// Whether a caller who was let in would not be let in any more.
-fn is_refused<A>(shared: &Shared<A>, caller: Option<&Caller>) -> bool {
-    let (Some(tls), Some(caller)) = (&shared.tls, caller) else { return false };
-    let refused = tls.still_lets_in(caller);
-    if let Err(error) = &refused {
-        tracing::info!(caller = %caller.identity, %error, "a connection is closed: its caller would not be let in now");
-    }
-    refused.is_err()
 }

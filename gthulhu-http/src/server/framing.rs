@@ -85,6 +85,11 @@ impl Framing {
         }
     }
 
+    /// How many heads have come to their end, if nothing has come since the last one and the body after it.
+    pub(super) fn between_requests(&self) -> Option<u64> {
+        (self.at == At::Start).then_some(self.heads)
+    }
+
     /// Looks at the next bytes of the connection.
     pub(super) fn watch(&mut self, mut bytes: &[u8]) {
         while let Some(&first) = bytes.first() {

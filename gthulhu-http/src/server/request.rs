@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
@@ -24,7 +23,6 @@ use crate::error::{Form, HttpError};
 use crate::reply::Reply;
 use crate::route::{Admitted, Answer};
 use crate::router::Found;
-use crate::tls::Identity;
 
 /// What is known of a request before it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +37,13 @@ pub(super) enum Entry {
     Refused,
 }
 
-/// Where a request comes from.
-pub(super) struct Origin {
-    pub(super) peer: SocketAddr,
-    /// Proven by a certificate.
-    pub(super) identity: Option<Arc<Identity>>,
+/// A request as it came, before anything of it was judged.
+pub(super) struct Received {
+    pub(super) head: Head,
+    pub(super) outline: Outline,
+    pub(super) version: Version,
+    /// None: there is no body, not even an empty one to be read.
+    pub(super) body: Option<Incoming>,
 }
 
 /// When a caller who was refused for lack of capacity or time may try again.
@@ -66,15 +66,10 @@ enum Begun {
 /// until its deadline. Either way a panic is the end of this request and of nothing else.
 pub(super) fn answer<A: Send + Sync + 'static>(
     shared: &Arc<Shared<A>>,
-    from: Origin,
     entry: Entry,
-    request: Request<Incoming>,
+    Received { head, outline, version, body }: Received,
 ) -> (Progress, bool) {
-    let (parts, body) = request.into_parts();
-    let outline = Outline::of(&parts.headers, shared.limits.headers);
-    let first_look = outline.first_look(entry, &parts.uri, parts.version);
-    let mut head = Head::new(parts.method, parts.uri, parts.headers, from.peer);
-    head.identity = from.identity;
+    let first_look = outline.first_look(entry, head.uri(), version);
     let form = Form { problem: outline.problem, request_id: head.request_id };
     let mut line = AccessLine::start(&head);
     let begun = catch_unwind(AssertUnwindSafe(|| {
@@ -106,7 +101,7 @@ fn begin<A: Send + Sync + 'static>(
     shared: &Arc<Shared<A>>,
     mut head: Head,
     outline: Outline,
-    body: Incoming,
+    body: Option<Incoming>,
     line: &mut AccessLine,
 ) -> Result<Begun, HttpError> {
     let route = match shared.router.find(&head.method, head.path()) {
@@ -124,7 +119,7 @@ fn begin<A: Send + Sync + 'static>(
     let place = place(shared, route.is_counted())?;
     let admitted = route.admit(&shared.app, &head)?;
     outline.check_coding()?;
-    if !body.is_end_stream() {
+    if let Some(body) = body.filter(|body| !body.is_end_stream()) {
         // hyper reads it when this has returned.
         let limit = route.own_body_limit().unwrap_or(shared.limits.body_bytes);
         let work = with_body(Arc::clone(shared), admitted, head, body, limit, place);

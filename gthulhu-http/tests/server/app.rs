@@ -2,6 +2,7 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gthulhu_http::call::{Bearer, Call, Head};
@@ -9,7 +10,7 @@ use gthulhu_http::error::HttpError;
 use gthulhu_http::health::{Check, Health, health_routes};
 use gthulhu_http::reply::Reply;
 use gthulhu_http::route::{Policy, Public, Route};
-use http::{Method, header};
+use http::{Method, StatusCode, header};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,6 +22,8 @@ pub(crate) struct App {
     pub(crate) release: Semaphore,
     pub(crate) finished: Semaphore,
     pub(crate) ready: bool,
+    /// Whether [`WhileOpen`] admits.
+    pub(crate) open: AtomicBool,
 }
 
 impl App {
@@ -30,7 +33,7 @@ impl App {
 
     pub(crate) fn with_readiness(ready: bool) -> Arc<App> {
         let [entered, release, finished] = [(); 3].map(|()| Semaphore::new(0));
-        Arc::new(App { entered, release, finished, ready })
+        Arc::new(App { entered, release, finished, ready, open: AtomicBool::new(false) })
     }
 }
 
@@ -67,6 +70,21 @@ impl Policy<App> for TokenHolder {
     }
 }
 
+/// Everybody, as long as the application says so.
+struct WhileOpen;
+
+impl Policy<App> for WhileOpen {
+    type Grant = ();
+
+    fn name(&self) -> String {
+        "while open".to_owned()
+    }
+
+    fn admit(&self, app: &App, _: &Head) -> Result<(), HttpError> {
+        app.open.load(Ordering::Relaxed).then_some(()).ok_or_else(|| HttpError::unauthorized("closed"))
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Thing {
@@ -86,6 +104,8 @@ pub(crate) fn routes() -> Vec<Route<App>> {
         Route::new(get.clone(), "/api/v1/panic", Public, panics, "Panics, at once or later."),
         Route::new(get.clone(), "/api/v1/broken", Public, broken, "Fails."),
         Route::new(get.clone(), "/api/v1/large", Public, large, "Answers at length."),
+        Route::new(get.clone(), "/api/v1/closed", WhileOpen, remove, "Answers while it is open."),
+        Route::new(get.clone(), "/api/v1/nothing", Public, nothing, "Answers without a body."),
         Route::new(get, "/api/v1/stale", Public, stale, "Conflicts."),
     ];
     routes.extend(health_routes());
@@ -103,6 +123,10 @@ async fn make(_: Arc<App>, grant: String, call: Call) -> Result<Reply, HttpError
 
 async fn remove(_: Arc<App>, _grant: (), _: Call) -> Result<Reply, HttpError> {
     Ok(Reply::empty())
+}
+
+async fn nothing(_: Arc<App>, _grant: (), _: Call) -> Result<Reply, HttpError> {
+    Ok(Reply::bare(StatusCode::NO_CONTENT))
 }
 
 async fn show(_: Arc<App>, _grant: (), call: Call) -> Result<Reply, HttpError> {

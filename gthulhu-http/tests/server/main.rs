@@ -11,4 +11,6 @@ mod framing;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod repeats;
+#[cfg(test)]
 mod rows;
