@@ -22,7 +22,7 @@ stage powercuts env GTHULHU_CUTS=100000 cargo test --quiet -p gthulhu-manager --
 stage kills env GTHULHU_MONGO_KILLS=20 GTHULHU_KILLS=100 GTHULHU_FAULTS=1 cargo test --quiet -p gthulhu-manager -p gthulhu-dm --test crash -- --show-output
 stage rotation env GTHULHU_ROTATION=600 cargo test --quiet -p gthulhu-manager --test crash rotation -- --show-output
 stage hostile env GTHULHU_CROWD=9000 GTHULHU_PATIENCE=1 cargo test --quiet -p gthulhu-manager --test hostile -- --show-output
-stage reuse env GTHULHU_REUSES=10000 GTHULHU_QUIET=10000 cargo test --quiet -p gthulhu-lib --test real_processes -- --show-output
+stage reuse env GTHULHU_REUSES=10000 GTHULHU_QUIET=10000 cargo test --quiet -p gthulhu-lib -p gthulhu-scx --test real_processes --test watch -- --show-output
 stage table env GTHULHU_LOOKUPS=1000000000 cargo test --release --quiet -p gthulhu-lib --test table stress -- --show-output
 stage kernel env GTHULHU_SCX_LONG=1 cargo test --quiet --workspace --test kernel
 stage api tools/schemathesis.sh "${API_SECONDS:-3600}"

@@ -32,6 +32,7 @@ impl Case {
 /// In the order in which they run.
 pub(crate) const CASES: &[Case] = &[
     case("by_cgroup", selection::by_cgroup),
+    case("shared_table", selection::shared_table),
     case("by_pod", selection::by_pod),
     case("by_regex", selection::by_regex),
     case("by_pid", selection::by_pid),

@@ -11,12 +11,14 @@ pub(crate) mod broken;
 mod cgroups;
 mod machine;
 mod puppet;
+mod reader;
 mod scheduler;
 mod task;
 
 pub(crate) use cgroups::{cgroup, clear_cgroups, container};
 pub(crate) use machine::{Cpu, Other, attached, dmesg, kernel_has, start_time};
 pub(crate) use puppet::{Helper, PROBE, Puppet};
+pub(crate) use reader::table_at;
 pub(crate) use scheduler::{Scheduler, Setting};
 pub(crate) use task::Seen;
 

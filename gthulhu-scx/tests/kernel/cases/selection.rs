@@ -1,10 +1,11 @@
 //! Who is meant: by cgroup, by pod, by name, by number; and no longer.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::json;
 
-use crate::world::{Puppet, Scheduler, Seen, World, cgroup, container, start_time, until};
+use crate::world::{Puppet, Scheduler, Seen, Setting, World, cgroup, container, start_time, table_at, until};
 
 const POD: &str = "20da609e-6973-4463-a1e3-1b0b4f33cb1e";
 
@@ -43,6 +44,29 @@ pub(crate) fn by_cgroup(world: &mut World) {
     let told = scheduler.tells(&["explain", &early.pid().to_string()]);
     assert!(told.contains("kernel: priority 5, slice 3000 us, by the rule of /chosen"), "{told}");
     scheduler.stops();
+}
+
+/// Other programs find in the table what the kernel side does, and as long as it does.
+pub(crate) fn shared_table(world: &mut World) {
+    let mut inside = world.puppet("inside", &cgroup("chosen"));
+    let other = world.puppet("other", &cgroup("elsewhere"));
+    let socket = Path::new("/run/table/table.sock");
+    let settings = vec![("SCX_TABLE_SOCKET", socket.display().to_string())];
+    let intents = json!({"intents": [{"cgroupPath": "/chosen", "priority": 5, "executionTime": 3_000_000}]});
+    let mut scheduler = Scheduler::start(Setting { settings, ..Setting::default() }, &intents);
+    scheduler.await_attached();
+
+    scheduler.governs(&mut inside);
+    let table = table_at(socket);
+    let due = || table.lookup_task(inside.pid(), start_time(inside.pid()));
+    until("the table has it", || due().is_some());
+    let strategy = due().expect("what was waited for").resolved();
+    assert_eq!((strategy.priority(), strategy.slice_ns()), (5, 3_000_000));
+    assert_eq!(table.lookup(other.pid()), None);
+    scheduler.gets(&json!({"intents": []}));
+    until("the table does not have it any more", || due().is_none());
+    scheduler.stops();
+    assert!(!socket.exists(), "it takes its socket along");
 }
 
 /// A pod's uid means its containers, those that are made later too, and no other pod's.
