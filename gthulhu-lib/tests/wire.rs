@@ -57,8 +57,8 @@ fn intents() {
 
 #[test]
 fn a_set_of_intents() {
-    golden(&IntentsBody::default(), r#"{"intents":[]}"#);
-    reads("{}", &IntentsBody::default());
+    golden(&<IntentsBody>::default(), r#"{"intents":[]}"#);
+    reads("{}", &<IntentsBody>::default());
     let numbered = IntentsBody { intents: vec![full_intent()], epoch: Some(3), generation: Some(9) };
     golden(&numbered, &format!(r#"{{"intents":[{FULL_INTENT}],"epoch":3,"generation":9}}"#));
 }

@@ -31,6 +31,10 @@ impl IntentSet {
     }
 
     /// As [`IntentSet::check`], for whoever checks one set after the other: a round of `checker` each.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IntentSet::check`].
     pub fn check_next(bodies: Vec<IntentBody>, checker: &mut Checker) -> Result<Self, Invalid> {
         check_regex_count(&bodies)?;
         checker.next_round();
