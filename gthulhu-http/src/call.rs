@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 use serde::de::DeserializeOwned;
 
@@ -67,6 +67,18 @@ impl Head {
     /// The head of another request with the same bytes: all of it but the id.
     pub(crate) fn again(&self) -> Head {
         Head { request_id: RequestId::of(&self.headers), ..self.clone() }
+    }
+
+    /// The same with bytes of its own: as it came it holds on to all that was read with it.
+    pub(crate) fn detached(&self) -> Head {
+        let mut headers = HeaderMap::with_capacity(self.headers.len());
+        for (name, value) in &self.headers {
+            // Neither can fail: they are of a value, and of a target, that were taken.
+            let own = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+            headers.append(name.clone(), own);
+        }
+        let uri = self.uri.to_string().parse().unwrap_or_else(|_| self.uri.clone());
+        Head { headers, uri, ..self.clone() }
     }
 
     pub(crate) fn set_params(&mut self, params: Vec<(String, String)>) {

@@ -5,7 +5,7 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,9 @@ impl Socket {
             move |source| SocketError::Io { action, path, source }
         };
         if let Some(dir) = path.parent().filter(|dir| !dir.exists()) {
-            DirBuilder::new().mode(0o755).create(dir).map_err(io("make", dir))?;
+            DirBuilder::new().create(dir).map_err(io("make", dir))?;
+            // Whatever the mask of this process is: others have to get there.
+            fs::set_permissions(dir, Permissions::from_mode(0o755)).map_err(io("set the mode of", dir))?;
         }
         let lock = lock(path)?;
         match fs::symlink_metadata(path) {

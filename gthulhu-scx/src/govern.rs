@@ -233,9 +233,9 @@ impl Governor {
 
     /// Brings engine and places up to date.
     fn look(&mut self) -> Result<(), GovernError> {
-        if self.stale.intents {
-            self.engine.apply(self.wanted.set.clone())?;
-            self.stale.intents = false;
+        let anew = std::mem::take(&mut self.stale.intents);
+        if anew {
+            self.engine.apply(self.wanted.set.clone()).inspect_err(|_| self.stale.intents = true)?;
             self.stale.processes = false;
             self.pace.walked();
         }
@@ -244,7 +244,12 @@ impl Governor {
             self.stale.places = false;
         }
         self.unwritten = true;
-        self.tell_readers();
+        if anew {
+            self.tell_readers();
+        } else if self.readers_want_more_than_pods() {
+            // What that takes is a walk's part of the time, however often cgroups come and go.
+            self.stale.processes = true;
+        }
         Ok(())
     }
 

@@ -37,7 +37,12 @@ pub fn run(args: &MonitorArgs, out: &mut impl Write) -> Result<(), Exit> {
         return wait_to_be_stopped();
     }
     let mut source = match source(node) {
-        Err(lacking) if args.feed.is_some() && !monitor.required && lacking.code == exit::CONFIG => {
+        // What is missing, or a kernel that takes no such programs.
+        Err(lacking)
+            if args.feed.is_some()
+                && !monitor.required
+                && [exit::CONFIG, exit::SOFTWARE].contains(&lacking.code) =>
+        {
             tracing::warn!(%lacking, "monitor.required is false: the decision maker finds processes by itself");
             return wait_to_be_stopped();
         }

@@ -106,6 +106,7 @@ pub fn run(host: &Host) -> Result<(), Lacking> {
 
 /// As [`run`], for whoever only watches processes: that needs no class of schedulers and disturbs none.
 pub fn to_watch(host: &Host) -> Result<(), Lacking> {
+    btf(host).map_err(|what| Lacking { condition: Condition::Types, what })?;
     let needed = [Condition::Cgroups, Condition::Lockdown, Condition::Capabilities];
     needed.into_iter().try_for_each(|condition| condition.look(host).map(drop))
 }
@@ -127,14 +128,20 @@ fn class(host: &Host) -> Result<String, String> {
     }
 }
 
-fn types(host: &Host) -> Result<String, String> {
+/// The kernel's types, and where they are.
+fn btf(host: &Host) -> Result<(PathBuf, Vec<u8>), String> {
     let path = host.path("sys/kernel/btf/vmlinux");
-    let types = fs::read(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            format!("this kernel has no BTF (CONFIG_DEBUG_INFO_BTF): {} is missing", path.display())
+    match fs::read(&path) {
+        Ok(types) => Ok((path, types)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(format!("this kernel has no BTF (CONFIG_DEBUG_INFO_BTF): {} is missing", path.display()))
         }
-        _ => format!("cannot read {}: {error}", path.display()),
-    })?;
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+    }
+}
+
+fn types(host: &Host) -> Result<String, String> {
+    let (path, types) = btf(host)?;
     // Names of types stand in one table, each ended by a zero. As a text it is searched at once; byte by byte, the six
     // megabytes take an unoptimised build on a slow machine seconds.
     if String::from_utf8_lossy(&types).contains("\0sched_ext_ops\0") {

@@ -54,6 +54,7 @@ pub fn run(args: &RunArgs) -> Result<(), Exit> {
     logs::init(&ready.config.logging.level, logs::Format::Auto)?;
     ready.remark();
     let (config, origin) = chosen(ready.config, args);
+    set_apart(&config, &origin)?;
     if !config.scheduler.enable {
         tracing::info!("scheduler.enable is false: scheduling is left to the kernel");
         return wait_to_be_stopped();
@@ -117,6 +118,20 @@ pub(crate) fn wait_to_be_stopped() -> Result<(), Exit> {
 enum Origin {
     File(PathBuf),
     Feed(PathBuf),
+}
+
+/// Refuses a table at a socket that is somebody else's: the command line can say what no configuration may.
+fn set_apart(config: &Config, origin: &Origin) -> Result<(), Exit> {
+    let table = &config.table.socket;
+    if table.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let taken = match origin {
+        Origin::Feed(socket) if socket == table => "the decision maker's",
+        _ if *table == config.control.socket => "where the scheduler is asked how it is",
+        _ => return Ok(()),
+    };
+    Err(Exit::new(exit::CONFIG, format!("table.socket: {} is {taken}", table.display())))
 }
 
 /// The configuration with what the command line says, and where intents come from.

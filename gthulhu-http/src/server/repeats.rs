@@ -15,7 +15,7 @@ use hyper::body::{Body, Incoming};
 use super::outline::Outline;
 use crate::call::Head;
 
-/// Longer heads are read anew each time. It bounds what a silent connection keeps.
+/// Longer heads are read anew each time. It bounds what a silent connection keeps: such a head twice.
 const LONGEST: usize = 4096;
 
 /// Headers by which a request decides over its connection: what they ask for is hyper's to do.
@@ -56,7 +56,7 @@ impl Repeats {
     /// hyper has read a head; none if it is one that only hyper can follow.
     pub(super) fn learn(&mut self, read: Option<(&Head, Outline)>) {
         if std::mem::take(&mut self.wanted) {
-            self.known = read.map(|(head, outline)| Known { head: head.clone(), outline });
+            self.known = read.map(|(head, outline)| Known { head: head.detached(), outline });
         }
     }
 

@@ -241,7 +241,10 @@ async fn who_is_not_trusted_any_more_is_not_answered_any_more() {
     let client = client(live(&manager(&old), &old.pem));
     let url = format!("https://{}/api/v1/whoami", server.address());
     let ask = || client.send(Request::get(url.as_str()));
-    assert_eq!(ask().await.unwrap().status, 200);
+    // So often that what is asked is known, and hyper not asked any more.
+    for _ in 0..6 {
+        assert_eq!(ask().await.unwrap().status, 200);
+    }
     fs::write(folder.path("ca.crt"), format!("{}{}", old.pem, new.pem)).unwrap();
     folder.until("taken", 1).await;
     assert_eq!(ask().await.unwrap().status, 200, "one of two is enough");
@@ -249,7 +252,7 @@ async fn who_is_not_trusted_any_more_is_not_answered_any_more() {
     folder.until("taken", 2).await;
     assert_eq!(ask().await.unwrap().status, 401, "on the connection that was open");
     ask().await.unwrap_err();
-    assert_eq!(app.calls.load(Ordering::Relaxed), 2);
+    assert_eq!(app.calls.load(Ordering::Relaxed), 7);
     server.stop().await;
 }
 

@@ -52,8 +52,11 @@ impl Governor {
         if self.readers.is_none() {
             return;
         }
-        let mut tasks = self.tasks_of_pods();
+        let mut tasks = Tasks::new();
+        self.add_pods(&mut tasks, |pod| self.places.has_pod(pod));
         self.add_named_cgroups(&mut tasks);
+        // Their processes have rules of their own, which come before any cgroup's.
+        self.add_pods(&mut tasks, |pod| !self.places.has_pod(pod));
         self.add_named_processes(&mut tasks);
         if let Some(writer) = &mut self.readers {
             let entry = |(tid, (start, resolved))| (tid, Entry::pack(resolved, start));
@@ -61,16 +64,18 @@ impl Governor {
         }
     }
 
-    fn tasks_of_pods(&self) -> Tasks {
-        let mut tasks = Tasks::new();
+    /// The tasks of the pods that `is_meant` is true of, by their uids in lower case.
+    fn add_pods(&self, tasks: &mut Tasks, is_meant: impl Fn(&str) -> bool) {
         for row in self.engine.rows() {
+            if !is_meant(&self.engine.row_intent(row).pod_uid().to_ascii_lowercase()) {
+                continue;
+            }
             // Of two that claim one number, only the later can still be there.
             let known = tasks.get(&row.tid).is_some_and(|(start, _)| *start > row.start);
             if !known {
                 tasks.insert(row.tid, (row.start, row.resolved));
             }
         }
-        tasks
     }
 
     fn add_named_cgroups(&mut self, tasks: &mut Tasks) {

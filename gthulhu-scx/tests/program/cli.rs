@@ -52,3 +52,12 @@ fn two_sources_of_intents_are_one_too_many() {
     let (code, _, said) = run(&["run", "--intents", "a", "--feed", "b"], dir.path());
     assert!(code == Some(64) && said.contains("cannot be used with"), "{said}");
 }
+
+#[test]
+fn a_table_at_a_socket_of_others_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for (source, table) in [("--feed", "b"), ("--intents", "/run/gthulhu/scx.sock")] {
+        let (code, _, said) = run(&["run", source, "b", "--table", table], dir.path());
+        assert!(code == Some(78) && said.contains(&format!("table.socket: {table} is ")), "{said}");
+    }
+}

@@ -67,6 +67,18 @@ fn every_task_has_the_strategy_of_its_nearest_rule() {
 }
 
 #[test]
+fn a_process_that_is_governed_by_its_number_has_that_whatever_cgroup_it_is_in() {
+    // Its pod has no cgroup of version 2; there it is among the services.
+    let mut rig = Rig::new(true);
+    let table = rig.share();
+    rig.put(10, "nginx", "/slice", &[]);
+    rig.plant(10, "nginx", &of_pod(A));
+    rig.put(11, "x", "/slice", &[]);
+    rig.hold(vec![pod(A, 3, ""), cgroup("/slice", 5, "")]);
+    assert_eq!(held(&table), [(10, 3), (11, 5)]);
+}
+
+#[test]
 fn who_was_taken_out_by_hand_has_none() {
     let mut rig = Rig::new(false);
     let table = rig.share();
