@@ -7,8 +7,14 @@ use std::path::Path;
 use crate::objects::{all, root};
 
 /// Variables that are not of the form `PROGRAM_SECTION_KEY`.
-const OTHERS: [&str; 5] =
-    ["NODE_NAME", "TZ", "HOME", "MONGO_INITDB_ROOT_USERNAME", "MONGO_INITDB_ROOT_PASSWORD"];
+const OTHERS: [&str; 6] = [
+    "NODE_NAME",
+    "TZ",
+    "HOME",
+    "MALLOC_ARENA_MAX",
+    "MONGO_INITDB_ROOT_USERNAME",
+    "MONGO_INITDB_ROOT_PASSWORD",
+];
 
 /// The variables of a shipped configuration file, sections that it only shows included.
 fn variables(prefix: &str, file: &str) -> BTreeSet<String> {
