@@ -3,7 +3,8 @@
 //!
 //! - A process that is forked by one of a governed pod, or starts a program in one, is known as soon as its event is
 //!   read, and so are threads, names and ends. Events are in the order in which things happened: the end of a process
-//!   comes before the number is anybody else's.
+//!   comes before the number is anybody else's. A child that the kernel has not put into its cgroup yet is looked at again
+//!   a moment later.
 //! - What moves into a governed pod or out of it without starting a program is known at the next
 //!   [`changes`](super::ProcessSource::changes), for which the lists of the cgroups are read (nothing of `/proc`, unless
 //!   they tell of somebody new). The delay is the caller's interval.
@@ -12,6 +13,7 @@
 //!
 //! The kernel tells only in the first PID, user and network namespace, and before Linux 6.6 only who has `CAP_NET_ADMIN`.
 
+mod again;
 mod event;
 mod known;
 mod socket;
@@ -27,6 +29,7 @@ use rustix::io::Errno;
 use super::governed::{CgroupProcs, Reader, Unavailable, is_ours};
 use super::walk::WalkOptions;
 use super::{Change, Changes, Governed, Located, Process, ProcessId, ProcessSource, Snapshot, SourceError};
+use again::Again;
 use known::{Known, Look};
 use socket::Socket;
 
@@ -39,7 +42,8 @@ pub struct ProcConnector {
     known: Known,
     /// Whether the cgroups' lists, as they were read last, say what is known.
     settled: bool,
-    /// Readable when the socket is, or when directories came or went.
+    again: Again,
+    /// Readable when the socket is, when directories came or went, or when it is time to look again.
     wake: OwnedFd,
 }
 
@@ -53,7 +57,9 @@ impl ProcConnector {
         let cgroups = CgroupProcs::new(options)?;
         Socket::listen()?;
         let wake = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let source = Self { cgroups, socket: None, known: Known::default(), settled: false, wake };
+        let (known, again) = (Known::default(), Again::new()?);
+        let source = Self { cgroups, socket: None, known, settled: false, again, wake };
+        source.wake_by(source.again.fd())?;
         if let Some(cgroups) = source.cgroups.wake_fd() {
             source.wake_by(cgroups)?;
         }
@@ -89,6 +95,12 @@ impl ProcConnector {
                 Err(Errno::NOBUFS) => return Ok(None),
                 Err(error) => return Err(self.cgroups.unreadable(error.into())),
             }
+        }
+        if self.again.is_due() {
+            self.known.look_again(&mut self.cgroups.reader, changes);
+        }
+        if self.known.has_unplaced() {
+            self.again.set().map_err(|error| self.cgroups.unreadable(error.into()))?;
         }
         self.settled &= changes.is_empty();
         Ok(Some(()))

@@ -18,7 +18,9 @@ const SHELL: &str = r#"
 while read -r order name; do
     case $order in
         fork) "$0" -c 'read -r end' <"$fifo" & echo $! ;;
+        copy) (read -r end) <"$fifo" & echo $! ;;
         end) echo end >"$fifo"; echo ok ;;
+        kill) kill -9 $!; wait $!; echo ok ;;
         rename) printf %s "$name" >/proc/$$/comm; echo ok ;;
         exec) exec "$bin/$name" -c "$script" "$bin/$name" ;;
     esac
@@ -84,6 +86,21 @@ impl Actor {
     /// Starts a child of the same name and gives its pid.
     pub(crate) fn fork(&mut self) -> u32 {
         self.order("fork").parse().expect("a pid")
+    }
+
+    /// Starts a child that begins no program of its own; returns before it is there.
+    pub(crate) fn begin_copy(&mut self) {
+        self.tell("copy");
+    }
+
+    /// Waits for that child, and gives its pid.
+    pub(crate) fn copied(&mut self) -> u32 {
+        self.answer().parse().expect("a pid")
+    }
+
+    /// Kills the child and waits for it.
+    pub(crate) fn kill_child(&mut self) {
+        self.order("kill");
     }
 
     /// Lets the child end.

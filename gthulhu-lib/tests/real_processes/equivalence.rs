@@ -108,6 +108,9 @@ fn every_source_gives_the_same_answer() {
     }
 }
 
+/// Enough that some are looked at before they are in their cgroup: about one of a thousand is.
+const CHILDREN: u32 = 3000;
+
 /// Waits for what the source has to tell, and takes it.
 fn woken(engine: &mut Engine, what: &str) {
     let readable = |fd: BorrowedFd<'_>| {
@@ -164,4 +167,31 @@ fn what_the_kernel_tells_is_known_without_asking() {
     late.exec("master");
     told("a program that was put in from outside", vec![pid, late.pid()]);
     assert_eq!(engine.counters().snapshots, snapshots, "all without a snapshot");
+}
+
+/// Nothing is told of such a child after its beginning, which the process connector tells before the child is in its cgroup.
+#[test]
+fn no_child_that_begins_no_program_is_overlooked() {
+    let test = "no_child_that_begins_no_program_is_overlooked";
+    let Some(pods) = Pods::new(test) else { return };
+    let mut shell = Actor::named("nginx", &pods.container(A));
+    let mut engines = engines(&pods, test);
+    let Some(engine) = engines.iter_mut().find(|engine| engine.source_name() == TOLD) else {
+        return;
+    };
+    engine.apply(intents(&[(A, "")])).expect("it can be looked");
+    for number in 0..CHILDREN {
+        let what = format!("child {number}");
+        // Whoever waits already is told while the child is still being made.
+        shell.begin_copy();
+        woken(engine, &what);
+        let child = shell.copied();
+        while !leaders(engine).contains(&child) {
+            woken(engine, &what);
+        }
+        shell.kill_child();
+        while leaders(engine).contains(&child) {
+            woken(engine, &what);
+        }
+    }
 }

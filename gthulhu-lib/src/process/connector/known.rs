@@ -19,7 +19,12 @@ pub(super) struct Known {
     /// The numbers of those whose end was told since the lists were read. A look is ahead of the events, so who was known by
     /// such a number may be the one who has it now, and whose beginning will be told.
     ended: HashSet<u32>,
+    /// Children of known processes that were in no pod when they were looked at, and how often to look at each again.
+    unplaced: HashMap<u32, u32>,
 }
+
+/// How often a child is looked at again. Where the kernel has not come to its cgroup by then, its cgroup tells of it.
+const LOOKS: u32 = 64;
 
 #[derive(Debug)]
 struct Entry {
@@ -61,8 +66,12 @@ impl Known {
                 let was_known = self.gone(child.tgid, changes) | self.ended.remove(&child.tgid);
                 // A child begins in its parent's cgroup. One that is put into a pod from outside is found by its exec,
                 // or by its cgroup.
-                if was_known || self.processes.contains_key(&parent) {
+                let of_a_pod = self.processes.contains_key(&parent);
+                if was_known || of_a_pod {
                     self.look_at(child.tgid, look, changes);
+                }
+                if of_a_pod && !self.processes.contains_key(&child.tgid) {
+                    self.unplaced.insert(child.tgid, LOOKS);
                 }
             }
             Event::Fork { child, .. } => self.thread_began(child, look, changes),
@@ -78,6 +87,22 @@ impl Known {
             Event::Exit(task) => self.ended(task, changes),
             Event::Renamed(..) | Event::Answer { .. } | Event::Other => {}
         }
+    }
+
+    /// Whether somebody is to be looked at again.
+    pub(super) fn has_unplaced(&self) -> bool {
+        !self.unplaced.is_empty()
+    }
+
+    /// Looks again at those who were in no pod yet.
+    pub(super) fn look_again(&mut self, look: &mut impl Look, changes: &mut Vec<Change>) {
+        let mut unplaced = std::mem::take(&mut self.unplaced);
+        unplaced.retain(|&pid, looks| {
+            self.look_at(pid, look, changes);
+            *looks -= 1;
+            *looks > 0 && !self.processes.contains_key(&pid)
+        });
+        self.unplaced = unplaced;
     }
 
     /// Holds what is known of one number against what is there now.
@@ -119,6 +144,9 @@ impl Known {
     }
 
     fn ended(&mut self, task: Task, changes: &mut Vec<Change>) {
+        if task.is_leader() {
+            self.unplaced.remove(&task.tgid);
+        }
         let Some(Entry { process, leader_ended }) = self.processes.get_mut(&task.tgid) else { return };
         if task.is_leader() {
             *leader_ended = true;

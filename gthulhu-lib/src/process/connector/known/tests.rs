@@ -65,6 +65,35 @@ fn a_child_of_a_known_process_is_looked_at_and_no_other() {
 }
 
 #[test]
+fn a_child_that_is_in_no_pod_yet_is_looked_at_until_it_is() {
+    let (parent, child) = (process(10, 1, "sh", &[]), process(11, 2, "sh", &[]));
+    let forked = |parent| Event::Fork { parent, child: task(11, 11) };
+    let mut changes = Vec::new();
+    let begun = |events: &[Event]| {
+        let mut known = Known::default();
+        known.replace(std::slice::from_ref(&parent));
+        for &event in events {
+            known.take(event, &mut Node::default(), &mut Vec::new());
+        }
+        known
+    };
+    let mut known = begun(&[forked(10)]);
+    known.look_again(&mut Node::default(), &mut changes);
+    assert!(known.has_unplaced() && changes.is_empty());
+    known.look_again(&mut Node(vec![child.clone()]), &mut changes);
+    assert_eq!(changes, [Change::Appeared(child)]);
+    assert!(!known.has_unplaced());
+
+    assert!(!begun(&[forked(10), Event::Exit(task(11, 11))]).has_unplaced(), "it has ended");
+    assert!(!begun(&[forked(99)]).has_unplaced(), "nobody's child that matters");
+    let mut known = begun(&[forked(10)]);
+    for _ in 0..LOOKS {
+        known.look_again(&mut Node::default(), &mut changes);
+    }
+    assert!(!known.has_unplaced(), "it was put elsewhere");
+}
+
+#[test]
 fn a_number_that_is_given_away_again_is_another_process() {
     let (first, parent) = (process(10, 1, "sh", &[]), process(9, 1, "init", &[]));
     let again = Event::Fork { parent: 9, child: task(10, 10) };
