@@ -55,7 +55,8 @@ impl Configuration for Config {
 }
 
 impl Config {
-    fn wrong(&self) -> Vec<Finding> {
+    /// What cannot be run with.
+    pub(crate) fn wrong(&self) -> Vec<Finding> {
         let Config { node, scheduler, intents, feed, control, table, .. } = self;
         let root = Some(node.cgroup_root.as_str()).filter(|root| !root.is_empty());
         let is_unset = |path: &Path| path.as_os_str().is_empty();

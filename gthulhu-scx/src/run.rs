@@ -53,8 +53,8 @@ pub fn run(args: &RunArgs) -> Result<(), Exit> {
     let ready = settings::for_serving::<Config>(&args.file, settings::environment)?;
     logs::init(&ready.config.logging.level, logs::Format::Auto)?;
     ready.remark();
-    let (config, origin) = chosen(ready.config, args);
-    set_apart(&config, &origin)?;
+    let config = chosen(ready.config, args)?;
+    let origin = Origin::of(&config);
     if !config.scheduler.enable {
         tracing::info!("scheduler.enable is false: scheduling is left to the kernel");
         return wait_to_be_stopped();
@@ -120,33 +120,24 @@ enum Origin {
     Feed(PathBuf),
 }
 
-/// Refuses a table at a socket that is somebody else's: the command line can say what no configuration may.
-fn set_apart(config: &Config, origin: &Origin) -> Result<(), Exit> {
-    let table = &config.table.socket;
-    if table.as_os_str().is_empty() {
-        return Ok(());
+impl Origin {
+    fn of(config: &Config) -> Self {
+        let (file, socket) = (&config.intents.file, &config.feed.socket);
+        if file.as_os_str().is_empty() { Self::Feed(socket.clone()) } else { Self::File(file.clone()) }
     }
-    let taken = match origin {
-        Origin::Feed(socket) if socket == table => "the decision maker's",
-        _ if *table == config.control.socket => "where the scheduler is asked how it is",
-        _ => return Ok(()),
-    };
-    Err(Exit::new(exit::CONFIG, format!("table.socket: {} is {taken}", table.display())))
 }
 
-/// The configuration with what the command line says, and where intents come from.
-fn chosen(mut config: Config, args: &RunArgs) -> (Config, Origin) {
+/// The configuration with what the command line says. It is held to the same rules: both together can be wrong where neither
+/// is alone.
+fn chosen(mut config: Config, args: &RunArgs) -> Result<Config, Exit> {
     config.scheduler.honour_limits = args.honour_limits.unwrap_or(config.scheduler.honour_limits);
     config.table.socket = args.table.clone().unwrap_or(config.table.socket);
-    let origin = match (&args.intents, &args.feed) {
-        (Some(file), _) => Origin::File(file.clone()),
-        (None, Some(socket)) => Origin::Feed(socket.clone()),
-        (None, None) if config.intents.file.as_os_str().is_empty() => {
-            Origin::Feed(config.feed.socket.clone())
-        }
-        (None, None) => Origin::File(config.intents.file.clone()),
-    };
-    (config, origin)
+    if let Some(socket) = &args.feed {
+        config.intents.file = PathBuf::new();
+        config.feed.socket.clone_from(socket);
+    }
+    config.intents.file = args.intents.clone().unwrap_or(config.intents.file);
+    config.wrong().into_iter().next().map_or(Ok(config), |finding| Err(finding.into()))
 }
 
 /// The source of intents, opened before capabilities are given up and started after.
