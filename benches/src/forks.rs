@@ -1,5 +1,6 @@
 //! Goal `fork-to-known`: from a fork in a governed pod until its process is in the table, told by the kernel's process
-//! connector, against the poll of one second that it takes without being told. The value is that of the 99th percentile.
+//! connector, against the poll of one second that it takes without being told. The value is the 99th percentile, of the round in
+//! the middle: one round in which the machine did something else says nothing of the engine.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -24,6 +25,7 @@ use crate::harness::{Goal, Report};
 use crate::node::Node;
 
 const FORKS: usize = 1000;
+const ROUNDS: usize = 5;
 const POLL: Duration = Duration::from_secs(1);
 /// A fork that is not known after this time never will be.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,8 +53,8 @@ pub fn run(report: &mut Report<impl Write>) -> Outcome<()> {
         let (known, ended) = (Arc::clone(&known), Arc::clone(&ended));
         move || follow(engine, &known, &ended)
     });
-    let mut delays = Vec::with_capacity(FORKS);
-    let outcome = (0..FORKS).try_for_each(|_| -> Outcome<()> {
+    let mut delays = Vec::with_capacity(ROUNDS * FORKS);
+    let outcome = (0..ROUNDS * FORKS).try_for_each(|_| -> Outcome<()> {
         let (pid, at) = forker.fork()?;
         let (known, news) = &*known;
         let known = known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,11 +68,16 @@ pub fn run(report: &mut Report<impl Write>) -> Outcome<()> {
     follower.join().map_err(|_| "the follower ended")?;
     drop(forker);
     outcome?;
-    delays.sort_unstable();
-    let [half, most, worst] = [FORKS / 2, FORKS * 99 / 100, FORKS - 1].map(|at| delays[at]);
+    delays.chunks_mut(FORKS).for_each(<[_]>::sort_unstable);
+    let middle = |at: usize| {
+        let mut rounds: Vec<Duration> = delays.chunks(FORKS).map(|round| round[at]).collect();
+        rounds.sort_unstable();
+        rounds[ROUNDS / 2]
+    };
+    let [half, most, worst] = [FORKS / 2, FORKS * 99 / 100, FORKS - 1].map(middle);
     report.ratio("fork-to-known", most.as_secs_f64() / POLL.as_secs_f64(), Goal::AtMost(0.001))?;
     report.note(format_args!(
-        "of {FORKS} forks: median {half:.0?}, 99 of 100 within {most:.0?}, worst {worst:.0?}"
+        "of {FORKS} forks, the middle of {ROUNDS} rounds: median {half:.0?}, 99 of 100 within {most:.0?}, worst {worst:.0?}"
     ))?;
     node.end()
 }

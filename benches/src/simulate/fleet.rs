@@ -117,15 +117,14 @@ impl Node {
         let (counter, taken) = watch::channel(0);
         let task = tokio::spawn(async move {
             let mut connections: Vec<TcpStream> = Vec::new();
-            while let Ok((connection, _)) = listener.accept().await {
-                connections.push(connection);
-                if counter.send(connections.len()).is_err() {
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => connections.extend(accepted.ok().map(|(stream, _)| stream)),
                     // Nobody listens here any more; those that wait for an answer go on waiting.
-                    drop(listener);
-                    return connections;
+                    () = counter.closed() => return connections,
                 }
+                counter.send_replace(connections.len());
             }
-            connections
         });
         Ok(Silence { taken, task })
     }
@@ -179,10 +178,8 @@ impl Silence {
     }
 
     /// Ends it, and gives the connections.
-    pub(super) async fn end(self, at: SocketAddr) -> Outcome<Vec<TcpStream>> {
+    pub(super) async fn end(self) -> Outcome<Vec<TcpStream>> {
         drop(self.taken);
-        // The one that is told that nobody listens.
-        drop(TcpStream::connect(at).await?);
         Ok(self.task.await?)
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Changes {
     pub(super) nodes: Spread,
     /// From the request to the last node.
     pub(super) walls: Spread,
+    /// What the manager worked for one of them.
+    pub(super) manager_cpu: Duration,
 }
 
 /// Times of the others, turn by turn.
@@ -84,16 +86,19 @@ impl Scenes {
 
     /// Creates a strategy for some pods of every node, and deletes it, so many times.
     pub(super) async fn changes(&mut self, times: usize) -> Outcome<Changes> {
-        let (mut nodes, mut walls) = (Vec::new(), Vec::new());
+        let (mut nodes, mut walls, mut cpu) = (Vec::new(), Vec::new(), Duration::ZERO);
         for _ in 0..times {
+            let before = self.site.manager_cpu()?;
             let created = self.create(0).await?;
             let (id, slice) = (created.id.clone(), created.slice);
             let spent = created.spent().await?;
+            cpu += self.site.manager_cpu()?.saturating_sub(before);
             walls.extend(spent.iter().max());
             nodes.extend(spent);
             self.delete(&id, slice).await?;
         }
-        Ok(Changes { nodes: nodes.into_iter().collect(), walls: walls.into_iter().collect() })
+        let manager_cpu = cpu / u32::try_from(times)?;
+        Ok(Changes { nodes: nodes.into_iter().collect(), walls: walls.into_iter().collect(), manager_cpu })
     }
 
     /// One decision maker after the other ends, misses a change, and is back: from then until it holds what it missed.
@@ -130,7 +135,7 @@ impl Scenes {
         }
         let (mut unanswered, mut times) = (Vec::new(), Vec::new());
         for (number, silence) in silent.into_iter().enumerate() {
-            unanswered.push(silence.end(self.nodes[number].address()).await?);
+            unanswered.push(silence.end().await?);
             let begun = Instant::now();
             self.nodes[number].start()?;
             times.push((begun, self.holds(number, slice)));
@@ -154,7 +159,7 @@ impl Scenes {
             let (id, slice) = (created.id.clone(), created.slice);
             spent[round % 2].push(created.spent().await?);
             let unanswered = match silence {
-                Some(silence) => silence.end(self.nodes[0].address()).await?,
+                Some(silence) => silence.end().await?,
                 None => Vec::new(),
             };
             if round % 2 == 1 {

@@ -15,6 +15,7 @@ use gthulhu_local::demo::session;
 use gthulhu_local::http::Api;
 use gthulhu_local::state::StateDir;
 use gthulhu_manager::nodes::NodeName;
+use procfs::process::Process;
 use serde_json::{Value, json};
 
 use super::Size;
@@ -167,11 +168,19 @@ impl Site {
 
     /// The most memory that the manager has had so far, in MiB.
     pub(super) fn manager_memory_mib(&self) -> Outcome<f64> {
+        let peak = self.manager_process()?.status()?.vmhwm.ok_or("no VmHWM")?;
+        Ok(f64::from(u32::try_from(peak)?) / 1024.0)
+    }
+
+    /// The CPU time that the manager has used so far, of all its threads.
+    pub(super) fn manager_cpu(&self) -> Outcome<Duration> {
+        let stat = self.manager_process()?.stat()?;
+        Ok(Duration::from_secs(stat.utime + stat.stime) / u32::try_from(procfs::ticks_per_second())?)
+    }
+
+    fn manager_process(&self) -> Outcome<Process> {
         let manager = self.manager.as_ref().ok_or("it does not run")?;
-        let status = fs::read_to_string(format!("/proc/{}/status", manager.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
-        let kib: u32 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(f64::from(kib) / 1024.0)
+        Ok(Process::new(manager.pid().try_into()?)?)
     }
 
     /// Ends the manager.
