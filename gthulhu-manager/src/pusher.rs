@@ -99,9 +99,9 @@ pub async fn run(service: Arc<Service>, cluster: Arc<dyn Cluster>, nodes: NodesH
     loop {
         stored.mark_unchanged();
         seen.mark_unchanged();
-        let worker = Arc::clone(&service);
+        let (worker, told) = (Arc::clone(&service), nodes.clone());
         let round = tokio::task::spawn_blocking(move || {
-            let sets = wanted(&worker, &mut screen);
+            let sets = wanted(&worker, &mut screen, |part| told.desired(part));
             (screen, sets)
         });
         match round.await {
@@ -129,10 +129,10 @@ pub async fn run(service: Arc<Service>, cluster: Arc<dyn Cluster>, nodes: NodesH
     }
 }
 
-/// Every node's full set; `None` while pods may be missing from the view.
-pub fn wanted(service: &Service, screen: &mut Screen) -> Option<NodeSets> {
+/// Every node's full set; `None` while pods may be missing from the view. `part`: see [`Screen::sets`].
+pub fn wanted(service: &Service, screen: &mut Screen, part: impl FnMut(NodeSets)) -> Option<NodeSets> {
     if let Err(error) = service.forget_vanished_pods() {
         tracing::warn!(%error, "exclusions of vanished pods stay for now");
     }
-    Some(screen.sets(&service.wanted()?))
+    Some(screen.sets(&service.wanted()?, part))
 }

@@ -98,7 +98,7 @@ fn round(size: Size) -> Outcome<(Duration, Duration)> {
     let mut machine = machine(size);
 
     let mut step = || {
-        let sets = wanted(service, &mut screen).ok_or("the view is complete")?;
+        let sets = wanted(service, &mut screen, |_| {}).ok_or("the view is complete")?;
         machine.handle(Event::Desired(sets), Duration::ZERO);
         Ok::<_, &str>(())
     };

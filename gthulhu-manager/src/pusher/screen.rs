@@ -14,6 +14,9 @@ use crate::differ::{ByNode, Differs, differing};
 use crate::nodes::{NodeName, NodeSets};
 use crate::service::ports::{NodeIntents, Wanted};
 
+/// How many nodes' sets are told before the next ones are made.
+const PART: usize = 64;
+
 /// How many strategies one line of the log names.
 const NAMED_MAX: usize = 100;
 
@@ -64,6 +67,8 @@ pub struct Screen {
     nodes: BTreeMap<NodeName, Kept>,
     /// The sets of `nodes`.
     sets: NodeSets,
+    /// Every node had its turn once.
+    whole: bool,
     /// The strategies that are left out on a node because of the bound on regexes.
     left_out: HashMap<String, BTreeSet<Id>>,
 }
@@ -75,14 +80,20 @@ impl Screen {
     }
 
     /// Every node's set, without what its node would refuse. A set that did not change is the same allocation.
-    pub fn sets(&mut self, wanted: &Wanted) -> NodeSets {
+    ///
+    /// While many change, `part` is told now and then what there is so far: every node's set, of now or as it was. Never in the
+    /// first round, when a node that has no set yet would be one that should hold nothing.
+    pub fn sets(&mut self, wanted: &Wanted, mut part: impl FnMut(NodeSets)) -> NodeSets {
         // Pods bring no regexes, so what is known of them is good until the strategies change.
         if !Arc::ptr_eq(&self.strategies, &wanted.strategies) {
             self.checker.next_round();
             self.strategies = Arc::clone(&wanted.strategies);
         }
         let before = std::mem::replace(&mut self.wanted, Arc::clone(&wanted.nodes));
-        for Differs { node, now, .. } in differing(&before, &wanted.nodes) {
+        for (count, Differs { node, now, .. }) in differing(&before, &wanted.nodes).enumerate() {
+            if self.whole && count > 0 && count.is_multiple_of(PART) {
+                part(Arc::clone(&self.sets));
+            }
             let known = self.nodes.remove(node);
             let Some(intents) = now else {
                 self.left_out.remove(&**node);
@@ -94,6 +105,7 @@ impl Screen {
             self.nodes.insert(Arc::clone(node), kept);
             Arc::make_mut(&mut self.sets).insert(Arc::clone(node), Arc::new(set));
         }
+        self.whole = true;
         Arc::clone(&self.sets)
     }
 
@@ -197,8 +209,13 @@ mod tests {
         Wanted { strategies: Arc::new(strategies), nodes: Arc::new(nodes) }
     }
 
+    /// What there is at the end.
+    fn sets_of(screen: &mut Screen, wanted: &Wanted) -> NodeSets {
+        screen.sets(wanted, |_| {})
+    }
+
     fn set_of(screen: &mut Screen, intents: Vec<DerivedIntent>) -> Arc<IntentSet> {
-        Arc::clone(&screen.sets(&wanted(intents))["n1"])
+        Arc::clone(&sets_of(screen, &wanted(intents))["n1"])
     }
 
     #[test]
@@ -229,12 +246,41 @@ mod tests {
             let intents: Vec<_> =
                 (0..6).filter(|bit| there >> bit & 1 == 1).map(|bit| all[bit].clone()).collect();
             let wanted = wanted(intents);
-            let sets = screen.sets(&wanted);
-            assert_eq!(sets, Screen::default().sets(&wanted), "{there:b}");
-            let again = screen.sets(&wanted);
+            let sets = sets_of(&mut screen, &wanted);
+            assert_eq!(sets, sets_of(&mut Screen::default(), &wanted), "{there:b}");
+            let again = sets_of(&mut screen, &wanted);
             assert!(Arc::ptr_eq(&sets["n1"], &again["n1"]), "nothing changed");
         }
-        assert!(screen.sets(&Wanted::default()).is_empty(), "the node has no intents any more");
+        assert!(sets_of(&mut screen, &Wanted::default()).is_empty(), "the node has no intents any more");
+    }
+
+    #[test]
+    fn parts_are_told_once_every_node_had_a_set_and_keep_what_is_not_new_yet() {
+        let nodes = 3 * PART + 1;
+        let of_all = |priority| {
+            let one = wanted(vec![intent("a", priority)]);
+            let name = |number| Arc::from(format!("n{number}"));
+            let nodes = (0..nodes).map(|number| (name(number), Arc::clone(&one.nodes["n1"]))).collect();
+            Wanted { nodes: Arc::new(nodes), ..one }
+        };
+        let (mut screen, mut parts) = (Screen::default(), Vec::new());
+        let first = screen.sets(&of_all(3), |part| parts.push(part));
+        assert_eq!(
+            (first.len(), parts.len()),
+            (nodes, 0),
+            "nodes without a set would be told to hold nothing"
+        );
+        let second = screen.sets(&of_all(4), |part| parts.push(part));
+        let new = |sets: &NodeSets| {
+            let is_new = |(node, set): (&NodeName, &Arc<IntentSet>)| {
+                assert!(*set == first[node] || *set == second[node], "{node}");
+                *set == second[node]
+            };
+            sets.iter().map(is_new).filter(|is_new| *is_new).count()
+        };
+        assert_eq!(parts.iter().map(new).collect::<Vec<_>>(), [PART, 2 * PART, 3 * PART]);
+        assert_eq!((new(&second), parts[0].len()), (nodes, nodes));
+        assert_eq!(screen.sets(&of_all(4), |_| panic!("there is nothing to tell")).len(), nodes);
     }
 
     #[test]

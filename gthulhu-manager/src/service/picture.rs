@@ -8,7 +8,7 @@ mod follow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use gthulhu_lib::derive::{Catalogue, DerivedIntent, Pod, StrategySpec, matching};
+use gthulhu_lib::derive::{Catalogue, DerivedIntent, StrategySpec};
 use gthulhu_lib::id::Id;
 
 use super::ports::{Desired, NodeIntents, Wanted};
@@ -155,11 +155,12 @@ impl Wanted {
 
 /// Demands that the strategy matches some pod; the error tells "no such pods" from "not known yet".
 pub(super) fn demand_pods(view: &ClusterView, strategy: &StrategySpec) -> Result<(), ServiceError> {
-    let found: Option<&Arc<Pod>> = matching(strategy, view.pods.iter()).first().copied();
-    match found {
-        Some(_) => Ok(()),
-        None if view.is_all() => Err(no_such_namespace(view, strategy).unwrap_or(ServiceError::NoPodsMatch)),
-        None => Err(not_ready(view)),
+    if view.pods.iter().any(|pod| strategy.matches(pod)) {
+        Ok(())
+    } else if view.is_all() {
+        Err(no_such_namespace(view, strategy).unwrap_or(ServiceError::NoPodsMatch))
+    } else {
+        Err(not_ready(view))
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Scanner {
     files: BTreeMap<String, FileState>,
     /// What the last look found.
     pods: Pods,
+    /// Pods that two files claim, as of the last look.
+    claimed: BTreeSet<String>,
     /// At some look since the start, every file made sense.
     understood: bool,
     /// What was wrong at the last look: logged when it comes, not while it stays.
@@ -61,6 +63,7 @@ impl Scanner {
             listed_nodes,
             files: BTreeMap::new(),
             pods: Pods::default(),
+            claimed: BTreeSet::new(),
             understood: false,
             faults: BTreeSet::new(),
         }
@@ -70,11 +73,15 @@ impl Scanner {
     pub(super) fn scan(&mut self) -> ClusterView {
         let mut faults = BTreeSet::new();
         let listed = self.list();
+        // An unchanged folder costs a look at its files, and nothing for each pod.
+        let mut changed = false;
         match &listed {
             Ok(names) => {
+                let before = self.files.len();
                 self.files.retain(|name, _| names.contains(name));
+                changed = self.files.len() != before;
                 for name in names {
-                    self.look_at(name);
+                    changed |= self.look_at(name);
                 }
             }
             Err(fault) => drop(faults.insert(fault.clone())),
@@ -82,7 +89,12 @@ impl Scanner {
         for (name, file) in &self.files {
             faults.extend(file.fault.as_ref().map(|fault| format!("{name}: {fault}")));
         }
-        self.pods = self.merge(&mut faults).sharing(&self.pods);
+        if changed {
+            let (pods, claimed) = self.merge();
+            self.pods = pods.sharing(&self.pods);
+            self.claimed = claimed;
+        }
+        faults.extend(self.claimed.iter().cloned());
         // After a start, a file that makes no sense may hold pods that nodes have intents for: nothing can be said of
         // them before it was understood, or removed. Once everything was, a new file that makes no sense counts as one
         // that is not there yet, and stops nobody.
@@ -112,26 +124,27 @@ impl Scanner {
         Ok(names)
     }
 
-    /// Reads the file if it changed.
-    fn look_at(&mut self, name: &str) {
+    /// Reads the file if it changed. Says whether its pods may be others now.
+    fn look_at(&mut self, name: &str) -> bool {
         let path = self.dir.join(name);
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             // Removed since it was listed.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return drop(self.files.remove(name));
+                return self.files.remove(name).is_some();
             }
             Err(error) => {
-                return self.files.entry(name.to_owned()).or_default().fault = Some(error.to_string());
+                self.files.entry(name.to_owned()).or_default().fault = Some(error.to_string());
+                return false;
             }
         };
         if !metadata.is_file() {
-            return drop(self.files.remove(name));
+            return self.files.remove(name).is_some();
         }
         let file = self.files.entry(name.to_owned()).or_default();
         let stamp = Stamp::of(&metadata);
         if file.stamp.as_ref() == Some(&stamp) {
-            return;
+            return false;
         }
         file.stamp = is_settled(&metadata).then_some(stamp);
         match read(&path).and_then(|bytes| manifest::parse(name, &bytes)) {
@@ -144,10 +157,12 @@ impl Scanner {
             }
             Err(fault) => file.fault = Some(fault),
         }
+        true
     }
 
-    /// All pods. Where two claim one uid, the first file in order of names has it.
-    fn merge(&self, faults: &mut BTreeSet<String>) -> Pods {
+    /// All pods, and those that two files claim: the first in order of names has them.
+    fn merge(&self) -> (Pods, BTreeSet<String>) {
+        let mut claimed = BTreeSet::new();
         let mut owners: HashMap<&str, &str> = HashMap::new();
         let mut pods = Pods::default();
         for (name, file) in &self.files {
@@ -156,11 +171,11 @@ impl Scanner {
                 if owner == name {
                     pods.put(Arc::clone(pod));
                 } else {
-                    faults.insert(format!("{name}: pod uid {} is taken by {owner}", pod.uid));
+                    claimed.insert(format!("{name}: pod uid {} is taken by {owner}", pod.uid));
                 }
             }
         }
-        pods
+        (pods, claimed)
     }
 
     fn nodes(&self) -> Vec<ClusterNode> {
