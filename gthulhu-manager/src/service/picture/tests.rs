@@ -3,6 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
+use gthulhu_lib::derive::Pod;
 use gthulhu_lib::id::intent_id;
 use gthulhu_lib::selector::Selector;
 
