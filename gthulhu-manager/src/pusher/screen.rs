@@ -270,7 +270,8 @@ mod tests {
             (nodes, 0),
             "nodes without a set would be told to hold nothing"
         );
-        let second = screen.sets(&of_all(4), |part| parts.push(part));
+        let then = of_all(4);
+        let second = screen.sets(&then, |part| parts.push(part));
         let new = |sets: &NodeSets| {
             let is_new = |(node, set): (&NodeName, &Arc<IntentSet>)| {
                 assert!(*set == first[node] || *set == second[node], "{node}");
@@ -280,7 +281,7 @@ mod tests {
         };
         assert_eq!(parts.iter().map(new).collect::<Vec<_>>(), [PART, 2 * PART, 3 * PART]);
         assert_eq!((new(&second), parts[0].len()), (nodes, nodes));
-        assert_eq!(screen.sets(&of_all(4), |_| panic!("there is nothing to tell")).len(), nodes);
+        assert_eq!(screen.sets(&then, |_| panic!("there is nothing to tell")).len(), nodes);
     }
 
     #[test]
