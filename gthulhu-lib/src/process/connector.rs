@@ -87,6 +87,8 @@ impl ProcConnector {
 
     /// Takes the events that are there. `None`: some were lost.
     fn take_events(&mut self, changes: &mut Vec<Change>) -> Result<Option<()>, SourceError> {
+        // Asked in any case: a timer that nobody asks would wake the caller for ever.
+        let is_due = self.again.is_due();
         let Some(socket) = &mut self.socket else { return Ok(Some(())) };
         loop {
             match socket.next() {
@@ -96,7 +98,7 @@ impl ProcConnector {
                 Err(error) => return Err(self.cgroups.unreadable(error.into())),
             }
         }
-        if self.again.is_due() {
+        if is_due {
             self.known.look_again(&mut self.cgroups.reader, changes);
         }
         if self.known.has_unplaced() {
